@@ -1,0 +1,166 @@
+"""Faults of one node's disk, as its writer meets them: that thread alone is traced, and what it asks of a file fails or
+doesn't return. No file system is needed that can do so, and the rest of the process runs as ever."""
+
+import contextlib
+import ctypes
+import os
+import platform
+import signal
+import threading
+import time
+
+import pytest
+
+SEIZE, INTERRUPT, SYSCALL, DETACH, GETREGS, SETREGS = 0x4206, 0x4207, 24, 17, 12, 13
+O_TRACESYSGOOD, WALL = 1, 0x40000000
+SYSCALL_STOP = signal.SIGTRAP | 0x80
+EVENT_STOP = 128
+FLUSHES = {74, 75}  # fsync fdatasync, x86-64
+WRITES = {18, 20, 296, 328} | FLUSHES  # pwrite64 writev pwritev pwritev2
+POLL_S = 0.001
+
+
+class Registers(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_ulonglong) for name in
+                "r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi orig_rax rip cs eflags rsp ss fs_base gs_base "
+                "ds es fs gs".split()]
+
+
+def ptrace(request, tid, data=0):
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.ptrace.argtypes = [ctypes.c_ulong, ctypes.c_ulong, ctypes.c_void_p, ctypes.c_void_p]
+    libc.ptrace.restype = ctypes.c_long
+    if libc.ptrace(request, tid, None, data) < 0:
+        error = ctypes.get_errno()
+        raise OSError(error, f"ptrace {request:#x} of {tid}: {os.strerror(error)}")
+
+
+def registers(tid):
+    regs = Registers()
+    ptrace(GETREGS, tid, ctypes.addressof(regs))
+    return regs
+
+
+class Tracer(threading.Thread):
+    """Lets the traced thread run from system call to system call. All requests come from this one thread: the kernel asks
+    for that."""
+
+    def __init__(self, tid, meddle):
+        super().__init__(daemon=True)
+        self.tid, self.meddle = tid, meddle
+        self.attached, self.met, self.end = threading.Event(), threading.Event(), threading.Event()
+        self.failure = None
+
+    def run(self):
+        try:
+            ptrace(SEIZE, self.tid, O_TRACESYSGOOD)
+            ptrace(INTERRUPT, self.tid)
+            self.attached.set()
+            self.trace()
+        except (OSError, ChildProcessError) as error:  # it may have ended meanwhile
+            self.failure = error
+            self.attached.set()
+
+    def trace(self):
+        inside = wrong = False
+        while True:
+            status = self.wait()
+            if not os.WIFSTOPPED(status):
+                return
+            stop = os.WSTOPSIG(status)
+            if self.end.is_set() and not wrong:
+                ptrace(DETACH, self.tid)
+                return
+            if stop == SYSCALL_STOP:
+                inside = not inside
+                wrong = self.meddle(self, inside, wrong)
+            ptrace(SYSCALL, self.tid, stop if status >> 16 == 0 and stop != SYSCALL_STOP else 0)
+
+    def wait(self):
+        asked = False
+        while True:
+            pid, status = os.waitpid(self.tid, WALL | os.WNOHANG)
+            if pid != 0:
+                return status
+            if self.end.is_set() and not asked:
+                ptrace(INTERRUPT, self.tid)
+                asked = True
+            time.sleep(POLL_S)
+
+
+def writer_of(node):
+    """The thread of membership that isn't its first."""
+    pid = node.membership.pid
+    (tid,) = (int(t) for t in os.listdir(f"/proc/{pid}/task") if int(t) != pid)
+    return tid
+
+
+# What a tracer does at a system call's begin (inside) or end; true while one is on its way that has to fail.
+
+class Fail:
+    def __init__(self, error):
+        self.error = error
+
+    def __call__(self, tracer, inside, wrong):
+        regs = registers(tracer.tid)
+        if inside and regs.orig_rax in WRITES:
+            tracer.met.set()
+            regs.rdi = 2**64 - 1  # no file: it does nothing
+            ptrace(SETREGS, tracer.tid, ctypes.addressof(regs))
+            return True
+        if not inside and wrong:
+            regs.rax = 2**64 - self.error
+            ptrace(SETREGS, tracer.tid, ctypes.addressof(regs))
+        return False
+
+
+def hang(tracer, inside, _):
+    if inside and registers(tracer.tid).orig_rax in WRITES:
+        tracer.met.set()
+        tracer.end.wait()
+    return False
+
+
+class Kill:
+    """Before or after its n-th flush from now on."""
+
+    def __init__(self, process, n, after):
+        self.process, self.n, self.after = process, n, after
+
+    def __call__(self, tracer, inside, _):
+        if registers(tracer.tid).orig_rax in FLUSHES and inside != self.after:
+            self.n -= 1
+            if self.n == 0:
+                tracer.met.set()
+                self.process.kill()
+        return False
+
+
+@contextlib.contextmanager
+def traced(node, meddle):
+    if platform.machine() != "x86_64":
+        pytest.skip("the registers of this machine are not known here")
+    tracer = Tracer(writer_of(node), meddle)
+    tracer.start()
+    tracer.attached.wait()
+    assert tracer.failure is None, f"the node's disk can't be meddled with (kernel.yama.ptrace_scope?): {tracer.failure}"
+    try:
+        yield tracer
+    finally:
+        tracer.end.set()
+        tracer.join(10)
+
+
+def failing(node, error):
+    """Inside, whatever the node writes to its disk fails with that errno."""
+    return traced(node, Fail(error))
+
+
+def stalled(node):
+    """Inside, the disk never answers; afterwards it does what it was asked."""
+    return traced(node, hang)
+
+
+def killed_at(node, n, after):
+    """Inside, its membership dies at its n-th flush, before or after it; `met` says whether there were so many."""
+    return traced(node, Kill(node.membership, n, after))

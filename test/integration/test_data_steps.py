@@ -1,0 +1,99 @@
+"""Joins that are cut at each of their steps: where somebody's disk has just been written, and where it is about to be."""
+
+import json
+
+import pytest
+
+import disk
+from cluster import wait_for
+from kv import digest, export, load, pairs, put, same_everywhere
+from test_data import OFTEN_KILLED, numbered, three_and_a_stranger, wholly_before_or_after
+
+ENTRIES = 3000  # of 2 000 bytes: some parts
+STEPS_MIN = 4  # parts of the copy, the join itself
+
+
+def joined(node):
+    running, stopped = node.view()
+    return len(running) + len(stopped) > 1
+
+
+def back_to_the_beginning(nodes, joiner, own):
+    answer = wait_for(lambda: (a := joiner.ctl("cluster", "leave")).code == 0 and a, 30, "it leaves")
+    load(joiner, numbered(10, prefix="own"))
+    assert digest(joiner) == own, answer
+    joiner.cluster.agree(nodes)
+
+
+def kill_at_each_step(cluster, whose, after):
+    nodes, joiner = three_and_a_stranger(cluster, 0)
+    load(nodes[0], numbered(ENTRIES, size=2000))
+    theirs, own = digest(nodes[0]), digest(joiner)
+    same_everywhere(nodes)
+    victim = joiner if whose == "joiner" else nodes[1]
+    for step in range(1, 100):
+        with disk.killed_at(victim, step, after) as tracer:
+            with joiner.ctl_open("cluster", "join", nodes[1].name) as join:
+                join.communicate(timeout=60)
+        victim.wait_ready()
+        cluster.agree(nodes + [joiner] * joined(joiner), timeout=60)
+        wholly_before_or_after(nodes, joiner, joined(joiner), own, theirs)
+        assert all(digest(n) == theirs for n in nodes), "an entry was lost"
+        if not tracer.met.is_set():
+            assert joined(joiner) and step > STEPS_MIN, f"only {step} steps"
+            print(f"{whose}: {step - 1} steps")
+            return
+        if joined(joiner):
+            back_to_the_beginning(nodes, joiner, own)
+    raise AssertionError("it never ends")
+
+
+def test_a_joiner_that_dies_at_any_step_is_wholly_before_or_after(cluster):
+    kill_at_each_step(cluster, "joiner", after=False)
+
+
+@pytest.mark.long
+def test_a_joiner_that_dies_behind_any_step_is_wholly_before_or_after(cluster):
+    kill_at_each_step(cluster, "joiner", after=True)
+
+
+def test_a_copy_goes_on_where_it_broke_off(net):
+    """The connection breaks in the middle, held there by the joiner's disk, and is taken up again."""
+    nodes = net.manual(2)
+    load(nodes[0], numbered(ENTRIES, size=2000))
+    theirs = same_everywhere(nodes)
+    joiner = net.node(3).start()
+    put(joiner, "own", "1")
+    with disk.stalled(joiner) as tracer:
+        join = joiner.ctl_open("cluster", "join", nodes[0].name, "--json")
+        wait_for(tracer.met.is_set, 20, "the first part is on its way to the disk")
+        net.isolate(joiner)
+    lines = []
+    while (line := join.stdout.readline()) and "entries_total" not in line:
+        lines.append(line)
+    assert json.loads(line)["entries"] < ENTRIES, (lines, line)
+    net.heal()
+    out, _ = join.communicate(timeout=60)
+    assert join.returncode == 0, lines + [line, out]
+    net.agree([*nodes, joiner])
+    assert export(joiner) == theirs
+    (backup,) = (joiner.data_dir / "backup").glob("*-join.kv")
+    assert pairs(backup.read_text()) == {"own": "1"}
+    told = [json.loads(text) for text in out.splitlines() if "entries_total" in text]
+    assert all(t["entries"] <= t["entries_total"] == ENTRIES and 0 <= t["percent"] <= 100 for t in told), told
+
+
+def test_what_is_known_when_the_others_dont_answer(cluster):
+    nodes = cluster.static(3, **OFTEN_KILLED)
+    put(nodes[0], "before", "1")
+    others = [n.membership for n in nodes[1:]]
+    for process in others:
+        process.kill(disk.signal.SIGSTOP)
+    try:
+        late = nodes[0].ctl("kv", "put", "k", "v", "--timeout", "1s")
+    finally:
+        for process in others:
+            process.kill(disk.signal.SIGCONT)
+    assert late.code == 1 and "durable here, not yet elsewhere" in late.err, late
+    cluster.agree(nodes)
+    assert pairs(same_everywhere(nodes)) == {"before": "1", "k": "v"}

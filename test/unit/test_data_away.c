@@ -1,0 +1,469 @@
+/* The shared data of who comes and goes: joiners, leavers, what is forgotten meanwhile; replicas, clocks, full disks. */
+#include "test/unit/data_nodes.h"
+
+START_TEST(a_joiner_copies_everything)
+{
+	uint64_t before;
+	char key[16];
+
+	nodes(2);
+	w->node[1].down = true;
+	for (uint32_t i = 1; i <= 3000; i++) {
+		snprintf(key, sizeof key, "k%u", i);
+		dw_put(w, 0, i, key,
+			"a value that is not too short for several parts to be made of "
+			"it, and then some more of it, because a part is a whole MiB "
+			"in size, which takes a while to be filled by such values",
+			DATA_ACK_LOCAL);
+	}
+	dw_delete(w, 0, 4000, "k7", DATA_ACK_LOCAL);
+	w->node[1].down = false;
+	for (int i = 0; i < 2; i++)
+		w->unlinked[0][1] = w->unlinked[1][0] = true;
+	dw_views(w);
+	dw_put(w, 1, 1, "mine", "x", DATA_ACK_LOCAL);
+	before = dw_status(w, 1).data_hash;
+	dw_clock(w, 1);
+	data_copy(w->node[1].data,
+		&(struct data_copy){.job = 3,
+			.source = {.id = w->node[0].id, .host = "10.0.0.1", .rpc_port = 5370}});
+	dw_effects(w, 1);
+	dw_run(w, 1);
+	dw_put(w, 0, 4001, "k8", "changed meanwhile", DATA_ACK_LOCAL);
+	if (_i == 1) { /* the connection breaks, then the source starts anew */
+		cut(0, 1, true);
+		dw_run(w, 500);
+		dw_kill(w, 0);
+		dw_start(w, 0);
+		cut(0, 1, false);
+	}
+	dw_run(w, 10000);
+	ck_assert(w->node[1].copied && w->node[1].copied_ok);
+	ck_assert_uint_eq(dw_status(w, 1).data_hash, before);
+	ck_assert_uint_ge(w->node[1].progress_entries, 3000);
+	if (_i == 2) {
+		dw_clock(w, 1);
+		data_copy_cancel(w->node[1].data, 3);
+		dw_effects(w, 1);
+		dw_run(w, 1000);
+		ck_assert_uint_lt(w->node[1].n_pairs, 6);
+		ck_assert_uint_eq(dw_status(w, 1).data_hash, before);
+		return;
+	}
+	dw_clock(w, 1);
+	data_swapped(w->node[1].data, w->node[1].copied_generation);
+	dw_effects(w, 1);
+	ck_assert_uint_eq(dw_status(w, 1).data_hash, dw_status(w, 0).data_hash);
+	ck_assert_str_eq(dw_get(w, 1, "k8"), "changed meanwhile");
+	ck_assert_str_eq(dw_get(w, 1, "k7"), "-");
+	ck_assert_str_eq(dw_get(w, 1, "mine"), "-");
+	w->unlinked[0][1] = w->unlinked[1][0] = false;
+	dw_views(w);
+	dw_put(w, 0, 4002, "after", "x", DATA_ACK_ONE);
+	dw_run(w, 2000);
+	ck_assert_int_eq(code(0, 4002), DATA_OK);
+	all_equal();
+}
+END_TEST
+
+START_TEST(a_leaver_hands_over_what_nobody_else_has)
+{
+	nodes(3);
+	cut(0, 1, true);
+	cut(0, 2, true);
+	dw_put(w, 0, 1, "a", "one", DATA_ACK_LOCAL);
+	w->unlinked[0][1] = w->unlinked[1][0] = true;
+	cut(0, 1, false);
+	ck_assert_str_eq(dw_get(w, 1, "a"), "-");
+	w->unlinked[0][2] = w->unlinked[2][0] = false;
+	w->node[0].leaving = true;
+	if (_i == 1)
+		w->node[2].leaving = true; /* B11: takes nothing */
+	cut(0, 2, false);
+	dw_clock(w, 0);
+	data_handover(w->node[0].data, 9);
+	dw_effects(w, 0);
+	dw_run(w, 1000);
+	ck_assert(w->node[0].handed && w->node[0].handed_ok);
+	ck_assert_str_eq(dw_get(w, 1, "a"), "one");
+	dw_put(w, 0, 2, "b", "two", DATA_ACK_LOCAL);
+	ck_assert_int_eq(code(0, 2), DATA_E_BUSY);
+}
+END_TEST
+
+/* It asked to be caught up from, and died: nobody goes on trying for ever. */
+START_TEST(a_leaver_that_dies_is_given_up)
+{
+	size_t calls;
+
+	nodes(3);
+	dw_put(w, 0, 1, "a", "one", DATA_ACK_LOCAL);
+	dw_run(w, 100);
+	w->unlinked[0][1] = w->unlinked[1][0] = true;
+	w->node[0].leaving = true;
+	dw_views(w);
+	dw_clock(w, 0);
+	data_handover(w->node[0].data, 9);
+	dw_effects(w, 0);
+	dw_run(w, 1); /* its question has come to the others */
+	dw_kill(w, 0);
+	dw_views(w);
+	dw_run(w, 20000);
+	calls = w->calls[WIRE_DATA_SYNC];
+	dw_run(w, 60000);
+	ck_assert_uint_eq(w->calls[WIRE_DATA_SYNC], calls);
+	ck_assert_uint_eq(dw_status(w, 1).behind, 0);
+	ck_assert_uint_eq(dw_status(w, 2).behind, 0);
+}
+END_TEST
+
+START_TEST(a_leaver_that_reaches_nobody_is_told_so)
+{
+	nodes(2);
+	dw_run(w, 100);
+	w->cut[0][1] = true; /* requests only: the view still shows both */
+	dw_put(w, 0, 1, "a", "one", DATA_ACK_LOCAL);
+	dw_clock(w, 0);
+	data_handover(w->node[0].data, 9);
+	dw_effects(w, 0);
+	dw_run(w, 9000);
+	ck_assert(!w->node[0].handed);
+	dw_run(w, 2000);
+	ck_assert(w->node[0].handed && !w->node[0].handed_ok);
+	cut(0, 1, true);
+	w->node[0].handed = false;
+	dw_clock(w, 0);
+	data_handover(w->node[0].data, 10);
+	dw_effects(w, 0);
+	ck_assert(w->node[0].handed && !w->node[0].handed_ok);
+}
+END_TEST
+
+static void churn(int i, uint32_t request)
+{
+	char key[16];
+
+	for (uint32_t k = 0; k < 100; k++) {
+		snprintf(key, sizeof key, "c%u", k);
+		dw_put(w, i, request + k, key, "x", DATA_ACK_LOCAL);
+	}
+	dw_run(w, 50);
+	for (uint32_t k = 0; k < 100; k++) {
+		snprintf(key, sizeof key, "c%u", k);
+		dw_delete(w, i, request + 100 + k, key, DATA_ACK_LOCAL);
+	}
+	dw_run(w, 50);
+}
+
+START_TEST(deletions_are_forgotten_when_everybody_has_them)
+{
+	nodes(3);
+	churn(1, 1);
+	ck_assert_uint_eq(dw_status(w, 2).tombstones, 100);
+	dw_run(w, 130000);
+	for (int i = 0; i < 3; i++)
+		ck_assert_uint_eq(dw_status(w, i).tombstones, 0);
+	all_equal();
+	ck_assert(dw_status(w, 0).empty);
+	/* over a restart too */
+	dw_kill(w, 1);
+	dw_start(w, 1);
+	dw_views(w);
+	dw_put(w, 1, 1000, "c1", "new", DATA_ACK_ONE);
+	dw_run(w, 2000);
+	all_equal();
+	ck_assert_str_eq(dw_get(w, 2, "c1"), "new");
+}
+END_TEST
+
+/* What n lives of members that are gone have left in everybody's vector. */
+static void old_origins(uint32_t n)
+{
+	uint8_t key[34] = {1, [9] = 'v'}, value[8] = {[7] = 1};
+
+	for (int i = 0; i < w->n; i++) {
+		dw_kill(w, i);
+		for (uint32_t k = 0; k < n; k++) {
+			memcpy(key + 20, &k, sizeof k);
+			key[33] = 1;
+			dw_write(&w->node[i], &(struct core_write){key, value, sizeof key, 8});
+		}
+		dw_start(w, i);
+	}
+	dw_views(w);
+	dw_run(w, 3000);
+}
+
+/* More than one value has room for: what is to be forgotten is, all the same. */
+START_TEST(deletions_are_forgotten_after_many_lives)
+{
+	struct data_status before;
+
+	nodes(3);
+	old_origins(5000);
+	churn(1, 1);
+	before = dw_status(w, 2);
+	ck_assert_uint_eq(before.tombstones, 100);
+	ck_assert_uint_ge(before.origins, 5001);
+	dw_run(w, 130000);
+	for (int i = 0; i < 3; i++)
+		ck_assert_uint_eq(dw_status(w, i).tombstones, 0);
+	all_equal();
+	before = dw_status(w, 2);
+	dw_run(w, 600000);
+	ck_assert_uint_eq(dw_status(w, 2).index, before.index); /* and then it is quiet */
+}
+END_TEST
+
+/* The last place is taken by who writes first; he goes on, others are told so. */
+START_TEST(more_lives_than_there_is_room_for)
+{
+	nodes(3);
+	old_origins(DATA_ORIGINS_MAX - 1);
+	dw_put(w, 0, 1, "a", "one", DATA_ACK_ONE);
+	dw_run(w, 3000);
+	ck_assert_int_eq(code(0, 1), DATA_OK);
+	dw_put(w, 1, 1, "b", "two", DATA_ACK_ONE);
+	dw_put(w, 0, 2, "c", "three", DATA_ACK_ONE);
+	dw_run(w, 3000);
+	ck_assert_int_eq(code(1, 1), DATA_E_FULL);
+	ck_assert_int_eq(code(0, 2), DATA_OK);
+	ck_assert_str_eq(dw_get(w, 2, "c"), "three");
+	all_equal();
+}
+END_TEST
+
+START_TEST(who_is_off_holds_collection_back_for_a_while)
+{
+	struct data_item item;
+
+	w->conf.tombstone_ttl_ms = 600000;
+	nodes(3);
+	dw_put(w, 0, 900, "c1", "old", DATA_ACK_ONE);
+	dw_run(w, 70000);
+	churn(0, 1);
+	dw_run(w, 1000);
+	dw_kill(w, 2);
+	dw_views(w);
+	dw_put(w, 1, 901, "d", "x", DATA_ACK_ONE);
+	dw_run(w, 10);
+	dw_delete(w, 1, 902, "d", DATA_ACK_ONE);
+	dw_run(w, 300000);
+	/* what the stopped one had when it was last asked may go */
+	ck_assert_uint_gt(dw_status(w, 1).tombstones, 0);
+	dw_run(w, 500000);
+	ck_assert_uint_eq(dw_status(w, 1).tombstones, 0);
+	/* A3: it comes back with what it thinks is there, and with a write of its own */
+	dw_start(w, 2);
+	for (int i = 0; i < 2; i++)
+		cut(2, i, true);
+	dw_put(w, 2, 903, "own", "kept", DATA_ACK_LOCAL);
+	for (int i = 0; i < 2; i++)
+		cut(2, i, false);
+	dw_run(w, 5000);
+	all_equal();
+	ck_assert_str_eq(dw_get(w, 0, "own"), "kept");
+	ck_assert(!data_get(w->node[2].data, dw_span("c1"), &item));
+	ck_assert(!data_get(w->node[2].data, dw_span("d"), &item));
+}
+END_TEST
+
+/* A stale node holds a key alive whose deletion is forgotten: it must not come back, whoever asks first. */
+START_TEST(a_forgotten_deletion_stays_deleted)
+{
+	w->conf.tombstone_ttl_ms = 60000;
+	nodes(3);
+	dw_put(w, 0, 1, "gone", "x", DATA_ACK_ONE);
+	dw_put(w, 0, 2, "stays", "x", DATA_ACK_ONE);
+	dw_run(w, 1000);
+	dw_kill(w, 2);
+	dw_views(w);
+	dw_delete(w, 0, 3, "gone", DATA_ACK_ONE);
+	dw_run(w, 400000);
+	ck_assert_uint_eq(dw_status(w, 0).tombstones, 0);
+	dw_start(w, 2);
+	ck_assert_str_eq(dw_get(w, 2, "gone"), "x");
+	if (_i ==
+		1) { /* A3: everything was off meanwhile; and it had made another change of the same key elsewhere */
+		dw_kill(w, 0);
+		dw_kill(w, 1);
+		w->now_us += 8 * 86400000000ULL;
+		dw_start(w, 0);
+		dw_start(w, 1);
+	}
+	dw_views(w);
+	dw_run(w, 5000);
+	all_equal();
+	ck_assert_str_eq(dw_get(w, 0, "gone"), "-");
+	ck_assert_str_eq(dw_get(w, 2, "gone"), "-");
+	ck_assert_str_eq(dw_get(w, 2, "stays"), "x");
+	ck_assert_uint_ge(w->node[2].n_events[DATA_EV_STALE], 1);
+}
+END_TEST
+
+START_TEST(everything_off_for_days_copies_nothing)
+{
+	nodes(3);
+	churn(0, 1);
+	dw_put(w, 0, 900, "k", "v", DATA_ACK_ONE);
+	dw_run(w, 130000);
+	for (int i = 0; i < 3; i++)
+		dw_kill(w, i);
+	w->now_us += 8 * 86400000000ULL;
+	for (int i = 0; i < 3; i++)
+		dw_start(w, i);
+	dw_views(w);
+	dw_run(w, 5000);
+	all_equal();
+	for (int i = 0; i < 3; i++) {
+		ck_assert_uint_eq(w->node[i].n_events[DATA_EV_STALE], 0);
+		ck_assert_str_eq(dw_get(w, i, "k"), "v");
+	}
+}
+END_TEST
+
+START_TEST(a_replica_reads_here_and_writes_through_a_core)
+{
+	nodes(2);
+	dw_add(w, WIRE_REPLICA);
+	dw_put(w, 0, 1, "a", "one", DATA_ACK_ONE);
+	dw_views(w);
+	dw_run(w, 1000);
+	ck_assert_str_eq(dw_get(w, 2, "a"), "one");
+	dw_put(w, 2, 1, "b", "two", DATA_ACK_ONE);
+	dw_run(w, 100);
+	ck_assert_int_eq(code(2, 1), DATA_OK);
+	ck_assert_str_eq(dw_get(w, 0, "b"), "two");
+	ck_assert_str_eq(dw_get(w, 2, "b"), "two");
+	ck_assert_uint_eq(w->node[2].n_pairs, 0);
+	dw_delete(w, 2, 2, "nothing", DATA_ACK_ONE);
+	dw_run(w, 100);
+	ck_assert_int_eq(code(2, 2), DATA_E_NOT_FOUND);
+	cut(2, 0, true);
+	cut(2, 1, true);
+	dw_put(w, 2, 3, "c", "x", DATA_ACK_ONE);
+	ck_assert_int_eq(code(2, 3), DATA_E_NO_CORE);
+}
+END_TEST
+
+static int allowed;
+
+static bool lose_first_answer(struct dworld *world, const struct dw_message *m)
+{
+	(void)world;
+	return m->method == WIRE_DATA_WRITE && m->is_answer && allowed-- > 0;
+}
+
+START_TEST(a_forwarded_write_is_done_once)
+{
+	nodes(1);
+	dw_add(w, WIRE_REPLICA);
+	dw_views(w);
+	dw_run(w, 1000);
+	allowed = 1;
+	w->drop = lose_first_answer;
+	dw_command(w, 1,
+		&(struct data_command){.op = DATA_PUT,
+			.request = 1,
+			.key = dw_span("a"),
+			.value = dw_span("x"),
+			.if_version = msg_str("")});
+	dw_run(w, 1000);
+	ck_assert_int_eq(code(1, 1), DATA_OK);
+	ck_assert_uint_eq(w->calls[WIRE_DATA_WRITE], 2);
+	ck_assert_uint_eq(dw_status(w, 0).index, 1);
+}
+END_TEST
+
+START_TEST(a_wrong_clock_is_refused_by_its_owner)
+{
+	nodes(3);
+	w->node[0].wall_off_ms = 3600000;
+	dw_put(w, 0, 1, "a", "one", DATA_ACK_ONE); /* nobody to compare with yet */
+	dw_run(w, 100);
+	dw_put(w, 0, 2, "a", "two", DATA_ACK_ONE);
+	dw_run(w, 100);
+	ck_assert_int_eq(code(0, 2), DATA_E_CLOCK);
+	ck_assert(dw_status(w, 0).skewed);
+	ck_assert_int_ge(dw_status(w, 0).skew_ms, 3599000);
+	dw_put(w, 1, 1, "a", "three", DATA_ACK_ONE);
+	dw_run(w, 100);
+	ck_assert_int_eq(code(1, 1), DATA_OK);
+	ck_assert_str_eq(dw_get(w, 0, "a"), "three"); /* it had seen the other */
+	w->node[0].wall_off_ms = 0;
+	dw_put(w, 0, 3, "a", "four", DATA_ACK_ONE);
+	dw_run(w, 100);
+	ck_assert_int_eq(code(0, 3), DATA_OK);
+}
+END_TEST
+
+/* A full disk on one node: its writes fail, the others' go on, it catches up when space returns. */
+START_TEST(one_full_disk_holds_nobody_up)
+{
+	nodes(3);
+	w->node[2].disk_error = -ENOSPC;
+	dw_put(w, 0, 1, "a", "one", DATA_ACK_ONE);
+	dw_put(w, 2, 1, "b", "two", DATA_ACK_ONE);
+	dw_run(w, 1000);
+	ck_assert_int_eq(code(0, 1), DATA_OK);
+	ck_assert_int_eq(code(2, 1), DATA_E_STORE);
+	ck_assert_str_eq(dw_get(w, 1, "a"), "one");
+	ck_assert_str_eq(dw_get(w, 2, "a"), "-");
+	dw_run(w, 20000);
+	w->node[2].disk_error = 0;
+	dw_run(w, 12000);
+	all_equal();
+	ck_assert_str_eq(dw_get(w, 2, "a"), "one");
+	dw_put(w, 2, 2, "b", "two", DATA_ACK_ONE);
+	dw_run(w, 100);
+	ck_assert_int_eq(code(2, 2), DATA_OK);
+}
+END_TEST
+
+START_TEST(nothing_written_nothing_said)
+{
+	nodes(5);
+	dw_run(w, 3000);
+	memset(w->calls, 0, sizeof w->calls);
+	dw_run(w, 300000);
+	for (int i = 0; i < WIRE_DATA_N; i++)
+		ck_assert_uint_eq(w->calls[i], 0);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+	Suite *s = suite_create("data_away");
+	TCase *tc = tcase_create("several nodes");
+
+	tcase_set_timeout(tc, 600);
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_loop_test(tc, a_joiner_copies_everything, 0, 3);
+	tcase_add_loop_test(tc, a_leaver_hands_over_what_nobody_else_has, 0, 2);
+	tcase_add_test(tc, a_leaver_that_dies_is_given_up);
+	tcase_add_test(tc, a_leaver_that_reaches_nobody_is_told_so);
+	tcase_add_test(tc, deletions_are_forgotten_when_everybody_has_them);
+	tcase_add_test(tc, deletions_are_forgotten_after_many_lives);
+	tcase_add_test(tc, more_lives_than_there_is_room_for);
+	tcase_add_test(tc, who_is_off_holds_collection_back_for_a_while);
+	tcase_add_loop_test(tc, a_forgotten_deletion_stays_deleted, 0, 2);
+	tcase_add_test(tc, everything_off_for_days_copies_nothing);
+	tcase_add_test(tc, a_replica_reads_here_and_writes_through_a_core);
+	tcase_add_test(tc, a_forwarded_write_is_done_once);
+	tcase_add_test(tc, a_wrong_clock_is_refused_by_its_owner);
+	tcase_add_test(tc, one_full_disk_holds_nobody_up);
+	tcase_add_test(tc, nothing_written_nothing_said);
+	suite_add_tcase(s, tc);
+	return s;
+}
+
+int main(void)
+{
+	SRunner *sr = srunner_create(suite());
+	int failed;
+
+	srunner_run_all(sr, CK_ENV);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed == 0 ? 0 : 1;
+}
