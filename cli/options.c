@@ -20,7 +20,7 @@ const struct cli_option cli_options[] = {
 	{OPT_HELP, "help", NULL, 'h', "Show usage."},
 	{OPT_FORCE, "force", NULL, '\0', "Do it though what only this node has is lost by it."},
 	{OPT_KEEP_BACKUP, "keep-backup", NULL, '\0',
-		"Save what the copy replaces in data_dir/backup first: the default."},
+		"Save what the copy replaces in data_dir/backup first (the last one is kept; kv import takes it): the default."},
 	{OPT_NO_BACKUP, "no-backup", NULL, '\0', "Don't save it."},
 	{OPT_BAN, "ban", "DURATION", '\0',
 		"Keep the node out for so long; a bare number is seconds."},
