@@ -92,6 +92,34 @@ int state_log_make(struct state_log *l, int dir_fd)
 
 /* --- reading --- */
 
+/* A write at p, whose record ends at end; what is behind it, NULL if it isn't whole. */
+static const uint8_t *write_read(const uint8_t *p, const uint8_t *end, struct core_write *w)
+{
+	struct head h;
+
+	if ((size_t)(end - p) < sizeof h)
+		return NULL;
+	memcpy(&h, p, sizeof h);
+	p += sizeof h;
+	if ((size_t)(end - p) < (size_t)h.key_n + h.value_n)
+		return NULL;
+	*w = (struct core_write){.key = p,
+		.key_n = h.key_n,
+		.value = (h.flags & DELETED) != 0 ? NULL : p + h.key_n,
+		.value_n = h.value_n};
+	return p + h.key_n + h.value_n;
+}
+
+static bool writes_whole(const uint8_t *p, size_t n)
+{
+	const uint8_t *end = p + n;
+	struct core_write w;
+
+	while (p != NULL && p < end)
+		p = write_read(p, end, &w);
+	return p != NULL;
+}
+
 /* A whole record of this lap at p, where left bytes are; its padded length or 0. */
 static size_t record_at(const uint8_t *p, size_t left, uint64_t lap)
 {
@@ -124,8 +152,14 @@ static int read_records(struct state_log *l)
 	if (rc == 0 && l->image.n < STATE_LOG_BYTES)
 		rc = -EUCLEAN; /* it was made in its full size before the database knew of it */
 	end = l->image.n;
-	while ((n = record_at(l->image.p + at, end - at, l->lap)) > 0 && n <= end - at)
+	while ((n = record_at(l->image.p + at, end - at, l->lap)) > 0 && n <= end - at) {
+		struct record r;
+
+		memcpy(&r, l->image.p + at, sizeof r);
+		if (!writes_whole(l->image.p + at + sizeof r, (size_t)r.n))
+			rc = -EUCLEAN; /* its sum is right: nothing of ours wrote this */
 		at += n;
+	}
 	for (size_t i = at; rc == 0 && i < end; i += ALIGN)
 		if (record_at(l->image.p + i, end - i, l->lap) > 0)
 			rc = -EUCLEAN; /* this one was acknowledged, so those before it were whole */
@@ -221,17 +255,12 @@ int state_log_each(const struct state_log *l, int (*fn)(void *ctx, const struct 
 		memcpy(&r, p + at, sizeof r);
 		next = at + padded(sizeof r + (size_t)r.n);
 		end = w + r.n;
-		while (w < end && rc == 0) {
-			struct head h;
+		while (w != NULL && w < end && rc == 0) {
+			struct core_write write;
 
-			memcpy(&h, w, sizeof h);
-			w += sizeof h;
-			rc = fn(ctx,
-				&(struct core_write){.key = w,
-					.key_n = h.key_n,
-					.value = (h.flags & DELETED) != 0 ? NULL : w + h.key_n,
-					.value_n = h.value_n});
-			w += h.key_n + h.value_n;
+			w = write_read(w, end, &write);
+			if (w != NULL)
+				rc = fn(ctx, &write);
 		}
 	}
 	return rc;

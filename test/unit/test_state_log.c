@@ -1,84 +1,15 @@
-/* The log before the database: what it holds is stored, through crashes, full disks and flipped bits. */
-#include "membership/store/state_log.h"
-
-#include <check.h>
-#include <errno.h>
-#include <fcntl.h>
+/* The log before the database: what it holds is stored, through crashes and over its laps. */
 #include <lmdb.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "membership/store/data_file.h"
 #include "membership/store/state.h"
-#include "test/unit/scratch.h"
+#include "test/unit/log_dir.h"
 
-enum { PIECES_MAX = 1000 };
+/* --- crashes */
 
-static char dir[] = "/tmp/test_log.XXXXXX";
-static char file[64];
-static char err[1024];
-static struct {
-	struct state_pairs piece[PIECES_MAX];
-	size_t n_pieces, n;
-} stored;
-static bool flush_fails;
-
-static void setup(void)
-{
-	ck_assert_ptr_nonnull(mkdtemp(dir));
-	snprintf(file, sizeof file, "%s/kv/data.mdb", dir);
-}
-
-static void stored_free(void)
-{
-	while (stored.n_pieces > 0)
-		state_pairs_free(&stored.piece[--stored.n_pieces]);
-	stored.n = 0;
-}
-
-static void teardown(void)
-{
-	stored_free();
-	scratch_remove(dir);
-	strcpy(dir, "/tmp/test_log.XXXXXX");
-}
-
-/* The store's own, taken over. */
-__attribute__((visibility("default"))) int fdatasync(int fd)
-{
-	if (!flush_fails)
-		return fsync(fd);
-	errno = EIO;
-	return -1;
-}
-
-/* Reads everything, in pieces of a pair or two. */
-static struct state_db *must_open(void)
-{
-	struct state_cursor at = {.key_n = 0};
-	struct state_db *db = NULL;
-	int rc = state_db_open_data(dir, true, &db, err, sizeof err);
-
-	ck_assert_msg(rc == 0, "%s", err);
-	stored_free();
-	while (!at.end) {
-		struct state_pairs *p = &stored.piece[stored.n_pieces++];
-
-		ck_assert_uint_lt(stored.n_pieces, PIECES_MAX);
-		rc = state_db_read(db, &at, 50, p);
-		ck_assert_int_eq(rc, 0);
-		stored.n += p->n;
-	}
-	ck_assert_int_eq(state_db_explain(db, &at, rc, err, sizeof err), 0);
-	return db;
-}
-
+/* Is it in the database itself? */
 static bool raw_has(const char *key)
 {
 	MDB_val k = {strlen(key), (void *)(uintptr_t)key}, v;
@@ -98,90 +29,6 @@ static bool raw_has(const char *key)
 	}
 	mdb_env_close(env);
 	return has;
-}
-
-static int put_as(struct state_db *db, const char *key, const char *value)
-{
-	struct state_batch *b = calloc(1, sizeof *b + sizeof b->write[0]);
-	int rc;
-
-	ck_assert_ptr_nonnull(b);
-	b->owner = STATE_DATA;
-	b->n = 1;
-	b->write[0] = (struct core_write){(const uint8_t *)key, (const uint8_t *)value,
-		strlen(key), value != NULL ? strlen(value) : 0};
-	rc = state_db_commit(db, b, STATE_DATA);
-	free(b);
-	return rc;
-}
-
-/* Dies without closing anything. */
-static void crash_after(void (*life)(struct state_db *db))
-{
-	int status;
-	pid_t pid = fork();
-
-	ck_assert_int_ge(pid, 0);
-	if (pid == 0) {
-		life(must_open());
-		_exit(0);
-	}
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-}
-
-static void put(struct state_db *db, const char *key, const char *value)
-{
-	ck_assert_int_eq(put_as(db, key, value), 0);
-}
-
-static const struct core_kv *find(const char *key)
-{
-	const struct core_kv *found = NULL;
-
-	for (size_t k = 0; k < stored.n_pieces; k++)
-		for (size_t i = 0; i < stored.piece[k].n; i++) {
-			const struct core_kv *kv = &stored.piece[k].kv[i];
-
-			if (kv->key_n != strlen(key) || memcmp(kv->key, key, kv->key_n) != 0)
-				continue;
-			ck_assert_ptr_null(found); /* each key once */
-			found = kv;
-		}
-	return found;
-}
-
-static void check(const char *key, const char *value)
-{
-	const struct core_kv *kv = find(key);
-
-	if (value == NULL) {
-		ck_assert_ptr_null(kv);
-		return;
-	}
-	ck_assert_msg(kv != NULL, "%s is lost", key);
-	ck_assert_uint_eq(kv->value_n, strlen(value));
-	ck_assert_mem_eq(kv->value, value, kv->value_n);
-}
-
-static void reopen(void)
-{
-	state_db_close(must_open());
-}
-
-/* --- crashes */
-
-static void some_writes(struct state_db *db)
-{
-	put(db, "first", "makes the log");
-	put(db, "b", "old");
-	put(db, "a", "of the database");
-	ck_assert_int_eq(state_db_settle(db), 0);
-	put(db, "b", "new");
-	put(db, "gone", "soon");
-	put(db, "first", NULL);
-	put(db, "gone", NULL);
-	put(db, "empty", "");
 }
 
 /* What is read is what the log says, before the database has taken it over and afterwards. */
@@ -212,6 +59,7 @@ END_TEST
 /* Killed between any two writes, over several laps: acknowledged is kept, in order, and two of one batch are not apart. */
 START_TEST(test_killed)
 {
+	const struct core_kv *a, *b;
 	uint32_t acked = 0, have;
 	int ack[2], status;
 	pid_t pid;
@@ -221,17 +69,19 @@ START_TEST(test_killed)
 	ck_assert_int_ge(pid, 0);
 	if (pid == 0) {
 		struct state_db *db = must_open();
-		struct state_batch *b = calloc(1, sizeof *b + 2 * sizeof b->write[0]);
+		struct state_batch *batch =
+			calloc(1, sizeof *batch + 2 * sizeof batch->write[0]);
 		uint8_t value[3000] = {0};
 
-		b->n = 2;
-		b->owner = STATE_DATA;
+		batch->n = 2;
+		batch->owner = STATE_DATA;
 		for (uint32_t i = 1;; i++) {
 			memcpy(value, &i, sizeof i);
-			b->write[0] = (struct core_write){(const uint8_t *)"a", value, 1, 4};
-			b->write[1] = (struct core_write){(const uint8_t *)"b", value, 1,
+			batch->write[0] =
+				(struct core_write){(const uint8_t *)"a", value, 1, 4};
+			batch->write[1] = (struct core_write){(const uint8_t *)"b", value, 1,
 				sizeof value};
-			if (state_db_commit(db, b, STATE_DATA) != 0 ||
+			if (state_db_commit(db, batch, STATE_DATA) != 0 ||
 				write(ack[1], &i, sizeof i) != sizeof i)
 				_exit(1);
 		}
@@ -245,20 +95,17 @@ START_TEST(test_killed)
 		continue;
 	reopen();
 	ck_assert_uint_eq(stored.n, 2);
-	ck_assert_mem_eq(find("a")->value, find("b")->value, sizeof acked);
-	memcpy(&have, find("a")->value, sizeof have);
+	a = find("a");
+	b = find("b");
+	ck_assert(a != NULL && b != NULL);
+	ck_assert_mem_eq(a->value, b->value, sizeof acked);
+	memcpy(&have, a->value, sizeof have);
 	ck_assert_msg(have == acked || have == acked + 1, "%u is there, %u was acknowledged",
 		have, acked);
 }
 END_TEST
 
 /* --- laps */
-
-static void fill_with(char *value, size_t n)
-{
-	memset(value, 'x', n - 1);
-	value[n - 1] = '\0';
-}
 
 static void over_the_log(struct state_db *db)
 {
@@ -305,157 +152,6 @@ START_TEST(test_no_record_comes_back)
 	reopen();
 	ck_assert_ptr_nonnull(find("a"));
 	ck_assert_uint_eq(find("a")->value_n, STATE_LOG_BYTES - 1);
-}
-END_TEST
-
-/* --- bad disks */
-
-static void three_records(struct state_db *db)
-{
-	put(db, "first", "makes the log");
-	put(db, "a", "1");
-	put(db, "b", "2");
-	put(db, "c", "3");
-}
-
-/* A bit of the last record: as if it had been cut off. Of an earlier one: acknowledged writes are damaged. */
-START_TEST(test_flipped)
-{
-	enum { RECORD_BYTES = 40 }; /* 24 and 8 of heads, key and value, padded */
-	char log[80];
-	uint8_t byte;
-	off_t at = _i;
-	int fd, rc;
-	struct state_db *db;
-
-	crash_after(three_records);
-	snprintf(log, sizeof log, "%s/kv/log", dir);
-	fd = open(log, O_RDWR);
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(pread(fd, &byte, 1, at), 1);
-	byte ^= (uint8_t)(1 << _i % 8);
-	ck_assert_int_eq(pwrite(fd, &byte, 1, at), 1);
-	close(fd);
-	rc = state_db_open_data(dir, false, &db, err, sizeof err);
-	if (at < 2 * RECORD_BYTES && at % RECORD_BYTES < 34) {
-		ck_assert_int_eq(rc, -EUCLEAN);
-		ck_assert_msg(strstr(err, "kv/log is damaged") != NULL, "%s", err);
-		return;
-	}
-	ck_assert_msg(rc == 0, "%s", err);
-	state_db_close(db);
-	reopen();
-	check("a", "1");
-	check("b", "2");
-	check("c", at < 2 * RECORD_BYTES || at % RECORD_BYTES >= 34 ? "3" : NULL);
-}
-END_TEST
-
-/* The database and its log belong together: one without the other has lost what was acknowledged. */
-START_TEST(test_cut_off)
-{
-	char log[80];
-	struct state_db *db;
-
-	crash_after(three_records);
-	snprintf(log, sizeof log, "%s/kv/log", dir);
-	ck_assert_int_eq(_i == 0 ? unlink(log) : truncate(log, _i), 0);
-	ck_assert_int_eq(state_db_open_data(dir, false, &db, err, sizeof err), -EUCLEAN);
-	ck_assert_msg(strstr(err, "cut off or missing") != NULL, "%s", err);
-}
-END_TEST
-
-static void nothing_yet(struct state_db *db)
-{
-	state_db_close(db);
-}
-
-/* A crash while the log is made, before the database knows of it: it is made anew. */
-START_TEST(test_half_made)
-{
-	char log[80];
-	struct stat st;
-
-	crash_after(nothing_yet);
-	snprintf(log, sizeof log, "%s/kv/log", dir);
-	close(open(log, O_WRONLY | O_CREAT, 0600));
-	crash_after(some_writes);
-	ck_assert_int_eq(stat(log, &st), 0);
-	ck_assert_int_eq(st.st_size, STATE_LOG_BYTES);
-	reopen();
-	check("b", "new");
-}
-END_TEST
-
-/* What was refused may or may not be there; what is written later counts, and nothing before it is lost. */
-START_TEST(test_flush_fails)
-{
-	struct state_db *db = must_open();
-
-	put(db, "first", "makes the log");
-	put(db, "a", "1");
-	flush_fails = true;
-	ck_assert_int_eq(put_as(db, "a", "2"), -EIO);
-	ck_assert_int_eq(put_as(db, "a", "3"), -EIO);
-	flush_fails = false;
-	put(db, "b", "4");
-	put(db, "c", "5");
-	state_db_close(db);
-	reopen();
-	check("b", "4");
-	check("c", "5");
-	ck_assert_ptr_nonnull(find("a"));
-}
-END_TEST
-
-static void many(struct state_db *db)
-{
-	static char value[4096];
-	char key[32];
-
-	fill_with(value, sizeof value);
-	put(db, "first", "makes the log");
-	for (int i = 0; i < 20; i++) {
-		snprintf(key, sizeof key, "key/%02d", i);
-		put(db, key, value);
-	}
-}
-
-/* The database can't take over: everything is there all the same, and is taken over later. */
-START_TEST(test_full)
-{
-	struct rlimit old, small;
-	struct state_db *db;
-	struct stat st;
-	int rc = 0;
-
-	crash_after(many);
-	signal(SIGXFSZ, SIG_IGN);
-	ck_assert_int_eq(stat(file, &st), 0);
-	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &old), 0);
-	small = (struct rlimit){STATE_LOG_BYTES, old.rlim_max};
-	ck_assert_int_lt(st.st_size, STATE_LOG_BYTES);
-	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &small), 0);
-	db = must_open();
-	ck_assert_uint_eq(stored.n, 21);
-	for (int i = 0; rc == 0 && i < 1000; i++) {
-		char key[32], value[4096];
-
-		fill_with(value, sizeof value);
-		snprintf(key, sizeof key, "more/%03d", i);
-		rc = put_as(db, key, value);
-	}
-	ck_assert_int_ne(rc, 0); /* the log is full, too */
-	ck_assert(state_db_unsettled(db));
-	ck_assert_int_ne(state_db_settle(db), 0);
-	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &old), 0);
-	ck_assert_int_eq(state_db_settle(db), 0);
-	put(db, "key/20", "one more");
-	state_db_close(db);
-	reopen();
-	check("key/20", "one more");
-	ck_assert_ptr_nonnull(find("key/19"));
-	ck_assert_ptr_nonnull(find("more/000"));
 }
 END_TEST
 
@@ -562,11 +258,6 @@ int main(void)
 	tcase_add_loop_test(tc, test_killed, 0, 8);
 	tcase_add_test(tc, test_laps);
 	tcase_add_test(tc, test_no_record_comes_back);
-	tcase_add_loop_test(tc, test_flipped, 0, 120);
-	tcase_add_loop_test(tc, test_cut_off, 0, 2);
-	tcase_add_test(tc, test_half_made);
-	tcase_add_test(tc, test_flush_fails);
-	tcase_add_test(tc, test_full);
 	tcase_add_loop_test(tc, test_settles, 0, 2);
 	tcase_add_test(tc, test_aside);
 	tcase_set_timeout(tc, 60);
