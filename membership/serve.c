@@ -15,11 +15,12 @@
 #include "membership/datapath.h"
 #include "membership/known.h"
 #include "membership/links.h"
+#include "membership/net/user_timeout.h"
 #include "membership/shared.h"
 
 #define LOG_COMPONENT "membership"
 
-enum { STOP_MS = 4000, USER_TIMEOUT_MIN_MS = 10000, FILES_MAX = 65536 };
+enum { STOP_MS = 4000, FILES_MAX = 65536 };
 
 /* --- the configuration as the core wants it --- */
 
@@ -142,9 +143,7 @@ static bool start_net(struct shell *s)
 	}
 	conf.tls = s->tls;
 	conf.dns = s->dns;
-	conf.user_timeout_ms = USER_TIMEOUT_MIN_MS;
-	if (3 * v->cluster.link_timeout_ms > conf.user_timeout_ms)
-		conf.user_timeout_ms = (uint32_t)(3 * v->cluster.link_timeout_ms);
+	conf.user_timeout_ms = (uint32_t)net_user_timeout_ms(v->cluster.link_timeout_ms);
 	s->env = net_env_new(s->loop, &conf);
 	if (s->env == NULL) {
 		log_error("bind_address_unusable", "address=%s family=%s", v->node.bind_address,

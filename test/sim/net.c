@@ -330,6 +330,7 @@ static int process_end(const struct net_conn *c, const struct queue_ev *ev)
 		return NET_ACCEPTOR;
 	case NET_EV_ROOM:
 	case NET_EV_LINGER:
+	case NET_EV_GIVEN_UP:
 		return (int)ev->who;
 	default:
 		return -1;
@@ -357,6 +358,9 @@ static void on_conn_event(struct net *n, struct net_conn *c, const struct queue_
 	case NET_EV_RESEND:
 		if (ev->gen == side->timer_gen)
 			net_flow_resend(n, c, (enum net_end)ev->who);
+		break;
+	case NET_EV_GIVEN_UP:
+		net_side_lost(n, c, (enum net_end)ev->who, CORE_LOSS_TIMEOUT);
 		break;
 	case NET_EV_ROOM:
 		side->starved = false;

@@ -23,10 +23,11 @@ enum net_event {
 	NET_EV_FAILED,      /* the dial; x: enum core_loss */
 	NET_EV_DIAL_TIMEOUT,
 	NET_EV_ACCEPT_TIMEOUT,
-	NET_EV_ARRIVES, /* p: the segment */
-	NET_EV_RESEND,  /* retransmission timer; who: end, gen */
-	NET_EV_ROOM,    /* a slow link has sent what was queued; who: end */
-	NET_EV_LINGER,  /* patience with a closing end is over; who: end */
+	NET_EV_ARRIVES,  /* p: the segment */
+	NET_EV_RESEND,   /* retransmission timer; who: end, gen */
+	NET_EV_GIVEN_UP, /* by the kernel, which tells its process; who: end */
+	NET_EV_ROOM,     /* a slow link has sent what was queued; who: end */
+	NET_EV_LINGER,   /* patience with a closing end is over; who: end */
 	NET_EV_N
 };
 
@@ -85,6 +86,7 @@ struct net_side {
 	struct net_seg *held, *held_last; /* not sent yet, or lost and first in the queue */
 	size_t held_bytes;
 	uint64_t busy_until_us, last_arrival_us, rto_us;
+	uint64_t since_us;            /* of a flow that doesn't flow: since when */
 	struct net_side *next, *prev; /* of the host */
 };
 
@@ -133,6 +135,7 @@ struct net {
 	struct paths paths;
 	struct net_host *host;
 	size_t n_hosts;
+	uint64_t user_timeout_us; /* unacknowledged for so long: given up; 0: never */
 	const struct net_ops *ops;
 	void *ctx;
 	struct net_pool *pool;

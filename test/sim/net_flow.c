@@ -141,10 +141,20 @@ static bool is_acked(struct net *n, const struct net_conn *c, enum net_end end)
 	return n->host[to].up && path_passes(&n->paths, from, to, n->rng);
 }
 
+/* When a connection that a process holds is given up, whatever the number of resends. */
+static uint64_t lost_at_us(const struct net *n, const struct net_side *side)
+{
+	return n->user_timeout_us > 0 && side->open ? side->since_us + n->user_timeout_us
+						    : UINT64_MAX;
+}
+
 static void arm(struct net *n, struct net_conn *c, enum net_end end, uint64_t in_us)
 {
 	struct net_side *side = &c->side[end];
+	uint64_t lost_us = lost_at_us(n, side);
 
+	if (lost_us < *n->now_us + in_us)
+		in_us = lost_us > *n->now_us ? lost_us - *n->now_us : 0;
 	side->timer_gen++;
 	net_post(n, c, NET_EV_RESEND,
 		(struct queue_ev){.at_us = *n->now_us + in_us,
@@ -163,6 +173,8 @@ static bool launch(struct net *n, struct net_conn *c, enum net_end end, struct n
 	struct net_side *side = &c->side[end];
 	uint32_t packets = s->packets;
 
+	if (side->flow == NET_FLOWS)
+		side->since_us = *n->now_us;
 	if (!transmit(n, c, end, s)) {
 		hold_first(side, s);
 		side->flow = NET_STALLED;
@@ -254,10 +266,11 @@ void net_flow_resend(struct net *n, struct net_conn *c, enum net_end end)
 	uint32_t resends_max = side->open ? RESENDS_MAX : ORPHAN_RESENDS_MAX;
 
 	side->flow = NET_STALLED;
-	if (++side->resends > resends_max) {
+	if (++side->resends > resends_max || *n->now_us >= lost_at_us(n, side)) {
 		net_flow_drop(n, side);
 		if (side->open)
-			net_side_lost(n, c, end, CORE_LOSS_TIMEOUT);
+			net_post(n, c, NET_EV_GIVEN_UP,
+				(struct queue_ev){.at_us = *n->now_us, .who = end});
 		return;
 	}
 	if (!revive(n, c, end)) {

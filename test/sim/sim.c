@@ -8,6 +8,7 @@
 
 #include "common/base/hash.h"
 #include "common/base/mem.h"
+#include "membership/net/user_timeout.h"
 #include "test/sim/check.h"
 #include "test/sim/faults.h"
 #include "test/sim/proc.h"
@@ -53,6 +54,7 @@ void sim_init(struct sim *s, uint64_t seed, const struct sim_setup *setup)
 	net_init(&s->net, s->n_procs, &net_pool, &s->queue, &s->rng, &s->now_us);
 	s->net.ops = &proc_net_ops;
 	s->net.ctx = s;
+	s->net.user_timeout_us = net_user_timeout_ms(setup->timeout_ms) * 1000;
 	if (!setup->sides)
 		paths_init(&s->net.paths, s->n_procs, setup->latency_us, setup->jitter_us);
 	else

@@ -324,6 +324,41 @@ START_TEST(without_acknowledgements_the_sender_stops)
 }
 END_TEST
 
+START_TEST(unacknowledged_for_the_user_timeout_is_lost)
+{
+	struct net_conn *c = connected();
+	uint64_t t = lab->now_us;
+
+	lab->net.user_timeout_us = 10000000;
+	cut(0, 1, true);
+	say(c, NET_DIALER, "a");
+	run_until(t + 9990000);
+	ck_assert_int_eq(lab->seen.loss[NET_DIALER], -1);
+	say(c, NET_DIALER, "b");
+	run_until(t + 10010000);
+	ck_assert_int_eq(lab->seen.loss[NET_DIALER], CORE_LOSS_TIMEOUT);
+}
+END_TEST
+
+START_TEST(the_user_timeout_begins_anew_with_each_acknowledgement)
+{
+	struct net_conn *c = connected();
+	uint64_t t = lab->now_us;
+
+	lab->net.user_timeout_us = 10000000;
+	for (int i = 0; i < 3; i++) {
+		cut(0, 1, true);
+		say(c, NET_DIALER, "a");
+		run_until(lab->now_us + 6000000);
+		cut(0, 1, false);
+		run_until(lab->now_us + 1000000);
+	}
+	ck_assert_uint_gt(lab->now_us, t + 20000000);
+	ck_assert_int_eq(lab->seen.loss[NET_DIALER], -1);
+	ck_assert_str_eq(lab->seen.bytes[NET_ACCEPTOR], "aaa");
+}
+END_TEST
+
 START_TEST(order_holds_under_loss)
 {
 	struct net_conn *c = connected();
@@ -572,6 +607,8 @@ static void add_net(Suite *s)
 	tcase_add_test(t, lost_segment_holds_up_all_behind_it);
 	tcase_add_test(t, retransmission_doubles);
 	tcase_add_test(t, without_acknowledgements_the_sender_stops);
+	tcase_add_test(t, unacknowledged_for_the_user_timeout_is_lost);
+	tcase_add_test(t, the_user_timeout_begins_anew_with_each_acknowledgement);
 	tcase_add_test(t, order_holds_under_loss);
 	tcase_add_test(t, slow_link_takes_its_time);
 	tcase_add_test(t, close_says_its_last_words);
