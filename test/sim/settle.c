@@ -222,6 +222,22 @@ static bool strands(struct sim *s, const struct world *w, unsigned replica)
 	return false;
 }
 
+/*
+ * Nothing goes through a replica: where cores can't all call each other, and no further core is between them, it has what
+ * each side of them has, and no two of these need be the same.
+ */
+static bool gathers(struct sim *s, const struct world *w, unsigned replica)
+{
+	if (s->proc[replica].conf.role != WIRE_REPLICA)
+		return false;
+	for (unsigned i = 0; i < s->n_procs; i++)
+		if (i != replica && spreads(s, w, replica, i) && one_identity(w, replica, i) &&
+			w->data[i] != w->data[replica] &&
+			path_of(&s->net.paths, replica, i)->by[PATH_REJECT] == 0)
+			return true;
+	return false;
+}
+
 static bool must_share(struct sim *s, const struct world *w, unsigned i, unsigned k)
 {
 	const enum check_excuse moved =
@@ -316,7 +332,11 @@ static bool pair_agrees(struct sim *s, const struct world *w, unsigned i, unsign
 		name_difference(p, q, why, cap);
 		return false;
 	}
-	return w->views || w->data[i] != w->data[k] ||
+	if (w->views)
+		return true;
+	if (gathers(s, w, i) || gathers(s, w, k))
+		return settle_data_fetched(&s->proc[i], &s->proc[k], why, cap);
+	return w->data[i] != w->data[k] ||
 	       settle_data_equal(&s->proc[i], &s->proc[k], why, cap);
 }
 

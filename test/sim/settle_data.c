@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "membership/data/data_int.h"
 #include "test/sim/proc_data.h"
 
 static bool same_values(const struct data_item *x, const struct data_item *y)
@@ -67,4 +68,38 @@ bool settle_data_equal(struct proc *p, struct proc *q, char *why, size_t cap)
 	snprintf(why, cap, "%s and %s have the same writes and different data: %s", p->label,
 		q->label, what);
 	return false;
+}
+
+struct near {
+	struct id128 id;
+	bool is;
+};
+
+static void look_for(void *ctx, const struct core_data_member *m)
+{
+	struct near *near = ctx;
+
+	near->is |= id_eq(&m->id, &near->id) && m->core && m->running && m->link && m->data_ok;
+}
+
+static bool lacks(struct proc *p, struct proc *q, char *why, size_t cap)
+{
+	struct core_status st;
+	struct near near = {.is = false};
+
+	core_status(q->core, &st);
+	near.id = st.member_id;
+	core_each_data_member(p->core, look_for, &near);
+	if (!near.is || vec_covers(&p->kv->data->vector, &q->kv->data->vector))
+		return false;
+	snprintf(why, cap, "%s fetches from %s, and lacks some of its writes", p->label,
+		q->label);
+	return true;
+}
+
+bool settle_data_fetched(struct proc *p, struct proc *q, char *why, size_t cap)
+{
+	if (p->kv->data == NULL || q->kv->data == NULL)
+		return true;
+	return !lacks(p, q, why, cap) && !lacks(q, p, why, cap);
 }

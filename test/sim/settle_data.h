@@ -5,5 +5,7 @@
 
 /* Do these two, members of one cluster, have the same data, entry by entry? False with the first difference in why. */
 bool settle_data_equal(struct proc *p, struct proc *q, char *why, size_t cap);
+/* Where one of these two fetches from the other: does it have all of that one's writes? */
+bool settle_data_fetched(struct proc *p, struct proc *q, char *why, size_t cap);
 
 #endif
