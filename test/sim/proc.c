@@ -185,8 +185,8 @@ void proc_start(struct proc *p, enum proc_disk disk)
 	if (s->failed)
 		return;
 	check_started(p);
-	ledger_started(p,
-		disk == PROC_DISK_KEPT && !p->was_replica && p->conf.role != WIRE_REPLICA);
+	ledger_started(p, disk == PROC_DISK_KEPT && !p->was_replica && !p->swapped &&
+				  p->conf.role != WIRE_REPLICA);
 	p->was_replica = p->conf.role == WIRE_REPLICA;
 	proc_leave(p);
 	if (p->conf.mode == CORE_AUTO)
@@ -198,6 +198,7 @@ void proc_start(struct proc *p, enum proc_disk disk)
 
 static void forget_core(struct proc *p)
 {
+	p->swapped = proc_data_swapped_on_disk(p);
 	core_free(p->core);
 	p->core = NULL;
 	p->life++;

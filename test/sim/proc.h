@@ -67,6 +67,7 @@ struct proc {
 	uint32_t cookie;
 	bool on_disk;     /* this life's incarnation */
 	bool was_replica; /* the life before: nothing of its data was written */
+	bool swapped; /* its last transaction made another generation the data, and it never knew */
 	struct proc_kv *kv;
 	bool may_clear; /* somebody took the data, a copy replaces it, or an operator insists */
 	unsigned leads_to; /* the host that its first address leads to */

@@ -65,15 +65,23 @@ static void copy(struct proc *p, const struct kv_wish *w)
 }
 
 /* Another generation is the data: the copy that was staged, or an empty one. */
-static void swap(struct proc *p, uint64_t generation)
+static void note_swap(struct proc *p, uint64_t generation)
 {
 	struct proc_kv *kv = p->kv;
 	bool joined = kv->staged != 0 && kv->staged == generation;
 
 	if (!joined)
 		ledger_clears(p, kv->force);
+	kv->generation = generation;
 	kv->staged = 0;
 	kv->force = false;
+}
+
+static void swap(struct proc *p, uint64_t generation)
+{
+	struct proc_kv *kv = p->kv;
+
+	note_swap(p, generation);
 	data_swapped(in(p), generation);
 	kv->seen = 0;
 	ledger_replaced(p);
@@ -371,10 +379,29 @@ bool proc_data_start(struct proc *p, const struct core_stored *stored, char *err
 		err, cap);
 	if (kv->data == NULL)
 		return false;
+	kv->generation = data_generation(stored);
 	kv->view.self = (struct id128){{0}};
 	kv->seen = kv->staged = 0;
 	kv->force = kv->status_changed = false;
 	view_tell(p);
+	return true;
+}
+
+bool proc_data_swapped_on_disk(struct proc *p)
+{
+	struct core_stored stored;
+	struct core_kv *kv;
+	uint64_t generation;
+
+	if (!p->may_clear || p->kv->data == NULL)
+		return false;
+	kv = disk_load(&p->disk, &stored.n);
+	stored.kv = kv;
+	generation = data_generation(&stored);
+	free(kv);
+	if (generation == p->kv->generation)
+		return false;
+	note_swap(p, generation);
 	return true;
 }
 

@@ -37,11 +37,12 @@ struct proc_kv {
 	size_t n_words, words_cap;
 	struct kv_word held; /* until the data was saved; job 0: nothing is */
 	bool status_changed;
-	bool force;        /* the operator insists on leaving, whoever has the data */
-	bool removed;      /* by others: what is here is saved before it is cleared */
-	uint64_t staged;   /* the generation that the last copy has made; 0: none */
-	uint64_t seen;     /* the last change that the ledger was told of */
-	uint64_t progress; /* entries that a copy has brought so far */
+	bool force;          /* the operator insists on leaving, whoever has the data */
+	bool removed;        /* by others: what is here is saved before it is cleared */
+	uint64_t generation; /* present */
+	uint64_t staged;     /* the generation that the last copy has made; 0: none */
+	uint64_t seen;       /* the last change that the ledger was told of */
+	uint64_t progress;   /* entries that a copy has brought so far */
 	unsigned n_events[DATA_EV_N];
 };
 
@@ -50,6 +51,8 @@ void proc_data_free(struct proc *p);
 /* Beside the core that has just been made of the same disk. False with the reason. */
 bool proc_data_start(struct proc *p, const struct core_stored *stored, char *err, size_t cap);
 void proc_data_end(struct proc *p);
+/* At the end of a process, when it is decided what is on its disk: another generation of the data than it knew of? */
+bool proc_data_swapped_on_disk(struct proc *p);
 
 /* CORE_FX_COPY and the like. */
 void proc_data_effect(struct proc *p, const struct core_fx *fx);
