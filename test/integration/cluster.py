@@ -26,6 +26,7 @@ VALGRIND = ["valgrind", "--quiet", "--trace-children=yes", "--error-exitcode=9",
 POLL_S = 0.01
 CLUSTER_NAME = "testcl"
 HEADER_LINES = 3  # of a dump: a key, its value, the end
+LAP = re.compile(r"^ \\00log\\00\n (.*)\n", re.MULTILINE)  # in a dump: the key, its value
 REST_S = 1.3  # a node keeps a changed record back for 1 s at most
 
 
@@ -53,6 +54,12 @@ def wait_for(condition, timeout, what):
 def unescaped(text):
     """The bytes that mdb_dump -p shows as text."""
     return re.sub(rb"\\([0-9a-f]{2})", lambda m: bytes.fromhex(m[1].decode()), text.encode())
+
+
+def lap_of(dump):
+    """What the records of the log begin with that this dump of its database has not taken over; None: it knows no log."""
+    lap = LAP.search(dump)
+    return lap and unescaped(lap[1])[9:]
 
 
 class Answer:
@@ -102,6 +109,12 @@ class Process:
         """Still the same process, and more than a zombie."""
         stat = self._stat()
         return stat is not None and stat[19] == self.born and stat[0] not in "ZX"
+
+    @property
+    def held(self):
+        """By SIGSTOP, or ended."""
+        stat = self._stat()
+        return stat is None or stat[0] in "TZX"
 
     @property
     def children(self):
@@ -202,16 +215,23 @@ class Node:
 
     def kill(self):
         """kill -9 of every process of the node."""
-        processes = [self.process, *self.process.children]
+        processes = self.held_tree()
         for process in processes:
             process.kill()
         self.ended(processes)
 
     def kill_supervisor(self):
         """kill -9 of the supervisor; its children end by themselves."""
-        processes = [self.process, *self.process.children]
+        processes = self.held_tree()
         self.process.kill()
         self.ended(processes)
+
+    def held_tree(self):
+        """The supervisor, stopped, and its children: between the look at them and its end it could start one more, which
+        nobody would wait for, and which has the ports."""
+        self.process.kill(signal.SIGSTOP)
+        wait_for(lambda: self.process.held, 5, f"the supervisor of {self.name} stands still")
+        return [self.process, *self.process.children]
 
     def ended(self, processes):
         """Waits until the node's processes are gone, and their ports free: who is killed doesn't end at once."""
@@ -288,12 +308,10 @@ class Node:
             run = subprocess.run(["mdb_dump", "-n", "-p", copy], capture_output=True, text=True)
             if run.returncode != 0 or "DATA=END" not in run.stdout:
                 return Unequal(run)
-            lap = re.search(r"^ \\00log\\00\n (.*)\n", run.stdout, re.MULTILINE)
-            if lap is None:
-                return run.stdout
-            if unescaped(lap[1])[9:] == store.with_name("log").read_bytes()[:8]:
+            lap = lap_of(run.stdout)
+            if lap is not None and lap == store.with_name("log").read_bytes()[:8]:
                 return Unequal("records in the log")
-            return run.stdout.replace(lap[0], "")
+            return LAP.sub("", run.stdout)
 
         keys = {store: wait_for(lambda store=store: dump(store), 10, f"a copy of {store} that wasn't written to meanwhile")
                 for store in self.data_dir.glob("*/data.mdb")}

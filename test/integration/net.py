@@ -18,6 +18,7 @@ from control import Control
 
 LINK_TIMEOUT_S = 2.5
 DETECT_S = LINK_TIMEOUT_S + 0.5
+RESTART_S = 1  # a process that crashed and is heard of again by then was never away
 HEAL_S = 6
 QUIET_HEAL_S = 10  # when each side has only itself
 RULES = """
@@ -179,6 +180,23 @@ class Watch:
             for e in told:
                 worst = max(worst, machine.kept(seconds, begun, e.time_ms / 1000, f"{teller.name}: {e}"))
         print(f"{kind}: all {len(tellers)} had told it after {worst:.3f} s")  # pytest -rP shows it
+
+
+    def told_as_restarted(self, victim, begun, tellers):
+        """Each of the tellers tells once that the victim, whose process was killed at `begun`, restarted, and no stop;
+        unless the new process took longer to be heard than they wait for one, and then the machine is to blame."""
+        def told(teller):
+            return [e for e in self.events(teller, "node_stopped", "node_running", "node_restarted") if e.node == victim.name]
+
+        for teller in tellers:
+            wait_for(lambda teller=teller: told(teller) and told(teller)[-1].kind != "node_stopped", 10,
+                     f"{teller.name} tells that {victim.name} is back")
+            first, *more = told(teller)
+            if first.kind == "node_stopped":
+                assert first.time_ms / 1000 - begun >= RESTART_S, f"{teller.name} did not wait for it: {first}"
+                machine.kept(RESTART_S, begun, more[0].time_ms / 1000, f"{teller.name}: {more[0]}")
+            else:
+                assert (first.kind, more) == ("node_restarted", []), (teller.name, first, more)
 
 
 def read_events(node, since=0):

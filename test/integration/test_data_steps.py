@@ -7,7 +7,7 @@ import pytest
 import disk
 from cluster import wait_for
 from kv import digest, export, load, pairs, put, same_everywhere
-from test_data import OFTEN_KILLED, numbered, three_and_a_stranger, wholly_before_or_after
+from test_data import OFTEN_KILLED, leave, numbered, three_and_a_stranger, wholly_before_or_after
 
 ENTRIES = 3000  # of 2 000 bytes: some parts
 STEPS_MIN = 4  # parts of the copy, the join itself
@@ -19,9 +19,9 @@ def joined(node):
 
 
 def back_to_the_beginning(nodes, joiner, own):
-    answer = wait_for(lambda: (a := joiner.ctl("cluster", "leave")).code == 0 and a, 30, "it leaves")
+    leave(joiner)
     load(joiner, numbered(10, prefix="own"))
-    assert digest(joiner) == own, answer
+    assert digest(joiner) == own
     joiner.cluster.agree(nodes)
 
 

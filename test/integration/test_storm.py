@@ -20,8 +20,8 @@ def kill_supervisor(node):
 
 
 def kill_membership(node):
-    if node.membership:
-        node.membership.kill()
+    if membership := node.membership:
+        membership.kill()
 
 
 @pytest.mark.parametrize("rounds", [6, pytest.param(60, marks=LONG)])
