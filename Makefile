@@ -134,6 +134,10 @@ $(B)/unit/%: $(B)/test/unit/%.o $(TEST_LIBS)
 $(B)/probe_worker: $(B)/test/probe/probe_worker.o $(TEST_LIBS)
 	$(LINK)
 
+# A wrong wall clock for one process (test/integration/test_clock.py).
+$(B)/skewed_clock.so: test/probe/skewed_clock.c $(B)/flags
+	$(Q)$(CC) $(ALL_CFLAGS) -fPIC -shared -o $@ $<
+
 # The load generator of the benchmarks; etcd's gRPC is HTTP/2.
 $(B)/kv_load: $(call obj,test/bench/kv_load*.c) $(B)/libcommon.a
 	@mkdir -p $(@D)
@@ -231,7 +235,7 @@ scale-long: $(B)/sim $(B)/bench/view
 mutants:
 	@$(MAKE) MUTANTS=1 build/mutants/sim
 	@test/sim/mutants.sh build/mutants/sim $(SEEDS)
-integration: all $(B)/probe_worker
+integration: all $(B)/probe_worker $(B)/skewed_clock.so
 	@test/integration/run --build $(B) $(PYTEST)
 # One behind the other: each wants the machine for itself.
 bench:

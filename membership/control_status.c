@@ -1,5 +1,6 @@
 #define LOG_COMPONENT "control"
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -158,6 +159,11 @@ static void add_data(struct warnings *w, const struct control *c)
 			"others have.",
 			"The shared data of this node is %.*s", CTL_TEXT_MAX - 64,
 			control_data_text(c->shell, text));
+	if (st.skewed)
+		add(w, "clock_skew", "Set this machine's clock (NTP).",
+			"This node's clock is %" PRId64
+			" s from the others': its writes of shared data are refused.",
+			st.skew_ms / 1000);
 }
 
 struct data_paths {
