@@ -1,6 +1,5 @@
 #include "membership/links.h"
 
-#include <malloc.h>
 #include <stdlib.h>
 
 #include "common/base/log.h"
@@ -13,8 +12,6 @@
 #define LOG_COMPONENT "net"
 
 enum { BUCKETS = 256 };
-
-#define TRIM_S 5.0
 
 struct link {
 	LIST_ENTRY(link) same_bucket;
@@ -36,7 +33,6 @@ struct links {
 	struct dial_log *dials;
 	struct link_bucket bucket[BUCKETS];
 	struct link_list all;
-	ev_timer trim; /* runs since the last one was closed */
 };
 
 static struct link *find(struct links *l, uint32_t handle)
@@ -73,16 +69,8 @@ static void link_free(struct link *k)
 	TAILQ_REMOVE(&k->owner->all, k, next);
 	stream_free(k->stream);
 	free(k->dial_host);
-	ev_timer_again(k->owner->shell->loop, &k->owner->trim);
+	memory_trim_later(&k->owner->shell->memory);
 	free(k);
-}
-
-/* A start, or a healing, has links with nearly everybody for some seconds: what they took is the kernel's again. */
-static void on_trim(struct ev_loop *loop, ev_timer *t, int revents)
-{
-	(void)revents;
-	ev_timer_stop(loop, t);
-	malloc_trim(0);
 }
 
 /* --- from the stream to the core --- */
@@ -265,8 +253,6 @@ struct links *links_new(struct shell *s)
 	l->shell = s;
 	l->dials = dial_log_new();
 	TAILQ_INIT(&l->all);
-	ev_init(&l->trim, on_trim);
-	l->trim.repeat = TRIM_S;
 	return l;
 }
 
@@ -280,7 +266,6 @@ void links_free(struct links *l)
 		next = TAILQ_NEXT(k, next);
 		link_free(k);
 	}
-	ev_timer_stop(l->shell->loop, &l->trim);
 	dial_log_free(l->dials);
 	free(l);
 }

@@ -1,6 +1,5 @@
 /* The membership process: started by the supervisor, which speaks to it on IPC_SUPERVISION_FD. */
 #include <errno.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -8,8 +7,6 @@
 #include "common/base/exit_code.h"
 #include "common/base/log.h"
 #include "membership/shell_int.h"
-
-enum { MMAP_FROM_BYTES = 128 * 1024 };
 
 static void on_candidates(void *ctx, const char *strategy, const struct core_candidate *list,
 	size_t n)
@@ -57,9 +54,6 @@ int main(int argc, char **argv)
 	struct stat st;
 
 	log_init("membership", LOG_INFO, LOG_LOGFMT);
-	/* One arena for two threads, and what scrypt needs once goes back to the kernel. */
-	mallopt(M_ARENA_MAX, 1);
-	mallopt(M_MMAP_THRESHOLD, MMAP_FROM_BYTES);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
 	if (fstat(IPC_SUPERVISION_FD, &st) != 0 || !S_ISSOCK(st.st_mode)) {

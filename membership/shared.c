@@ -10,6 +10,8 @@
 
 #define LOG_COMPONENT "data"
 
+enum { BURST_BYTES = 8 * 1024 };
+
 struct data *shared_in(struct shared *d)
 {
 	data_clock(d->data, clock_mono_us(), clock_wall_ms());
@@ -162,6 +164,19 @@ static void note_word(struct shared *d, const struct data_fx *fx)
 	snprintf(w->text, sizeof w->text, "%s", fx->u.done.text);
 }
 
+static void persist(struct shell *s, const struct data_fx *fx)
+{
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < fx->u.persist.n; i++)
+		bytes += fx->u.persist.write[i].value_n;
+	if (bytes >= BURST_BYTES)
+		memory_burst(&s->memory);
+	s->persists++;
+	state_put(s->state, STATE_DATA, fx->u.persist.seq, fx->u.persist.write,
+		fx->u.persist.n);
+}
+
 /* Hooks may ask the data, which ends the life of what fx points at: they get copies. */
 static void execute(struct shared *d, const struct data_fx *fx)
 {
@@ -173,9 +188,7 @@ static void execute(struct shared *d, const struct data_fx *fx)
 
 	switch (fx->kind) {
 	case DATA_FX_PERSIST:
-		s->persists++;
-		state_put(s->state, STATE_DATA, fx->u.persist.seq, fx->u.persist.write,
-			fx->u.persist.n);
+		persist(s, fx);
 		break;
 	case DATA_FX_CALL:
 		call(d, fx);

@@ -287,6 +287,7 @@ void shell_init(struct shell *s)
 	memset(s, 0, sizeof *s);
 	s->loop = ev_loop_new(EVFLAG_NOENV | EVFLAG_SIGNALFD);
 	assert(s->loop != NULL);
+	memory_init(&s->memory, s->loop);
 	s->armed_ms = UINT64_MAX;
 	for (size_t i = 0; i < SHELL_LISTENERS; i++)
 		s->listen_fd[i] = -1;
@@ -319,5 +320,6 @@ void shell_fini(struct shell *s)
 	candidates_close(s->candidates);
 	setup_fini(s);
 	conf_loaded_free(s->conf);
+	memory_fini(&s->memory);
 	ev_loop_destroy(s->loop);
 }

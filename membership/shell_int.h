@@ -10,6 +10,7 @@
 #include "common/ipc/ipc_chan.h"
 #include "membership/candidates.h"
 #include "membership/control.h"
+#include "membership/memory.h"
 #include "membership/net/gate.h"
 #include "membership/net/listener.h"
 #include "membership/net/rpc.h"
@@ -25,6 +26,7 @@ struct shared;
 
 struct shell {
 	struct ev_loop *loop;
+	struct memory memory;
 	struct conf_loaded *conf; /* NULL before setup */
 	struct core *core;        /* NULL before serve_start() */
 	int exit_code;

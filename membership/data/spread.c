@@ -134,7 +134,6 @@ static uint64_t gather(struct data *d, const struct peer *p, struct wire_data_re
 
 static void push_to(struct data *d, struct peer *p)
 {
-	uint64_t most = d->ring.head - d->ring.tail;
 	struct wire_data_push push = {.records = {NULL, 0}};
 	struct wire_data_record *list;
 	uint64_t end;
@@ -143,7 +142,7 @@ static void push_to(struct data *d, struct peer *p)
 		p->cursor = d->ring.tail; /* it will notice the gap */
 	if (p->push_call != 0 || p->cursor == d->ring.head || d->now_ms < p->push_at_ms)
 		return;
-	list = xcalloc((size_t)most, sizeof *list);
+	list = xcalloc((size_t)(d->ring.head - p->cursor), sizeof *list);
 	end = gather(d, p, list, &push.records.n);
 	push.records.item = list;
 	p->pushed_from = p->cursor;
