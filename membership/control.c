@@ -29,13 +29,14 @@ void control_drop(struct control_client *cl, const char *why)
 static void client_free(struct control_client *cl)
 {
 	struct control *c = cl->control;
+	struct pending *p;
 
 	if (*cl->dead != '\0')
 		log_warn("client_closed", "uid=%u pid=%d why=\"%s\"", (unsigned)cl->uid,
 			(int)cl->pid, cl->dead);
 	control_client_stop(cl);
 	close(cl->fd);
-	for (struct pending *p = c->pending; p != NULL; p = p->next)
+	LIST_FOREACH (p, &c->pending, next)
 		if (p->client == cl)
 			p->client = NULL;
 	c->n_clients--;
@@ -223,6 +224,7 @@ struct control *control_new(struct shell *s, int listen_fd)
 void control_free(struct control *c)
 {
 	static const struct shell_hooks none;
+	struct pending *p;
 
 	if (c == NULL)
 		return;
@@ -232,8 +234,8 @@ void control_free(struct control *c)
 		control_drop(cl, "");
 	}
 	control_reap(c);
-	while (c->pending != NULL)
-		control_pending_free(c->pending);
+	while ((p = LIST_FIRST(&c->pending)) != NULL)
+		control_pending_free(p);
 	ev_timer_stop(c->loop, &c->timer);
 	ev_io_stop(c->loop, &c->accept_io);
 	close(c->fd);

@@ -1,4 +1,5 @@
 #define LOG_COMPONENT "control"
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,27 +38,50 @@ struct pending *control_pending_new(struct control_client *cl, uint32_t id, enum
 	struct control *c = cl->control;
 	struct pending *p = xcalloc(1, sizeof *p);
 
-	*p = (struct pending){.next = c->pending,
-		.control = c,
+	*p = (struct pending){.control = c,
 		.client = cl,
 		.id = id,
 		.method = m,
 		.uid = cl->uid,
 		.pid = cl->pid};
-	c->pending = p;
+	LIST_INSERT_HEAD(&c->pending, p, next);
 	cl->n_pending++;
 	return p;
+}
+
+uint32_t control_pending_number(struct pending *p)
+{
+	struct control *c = p->control;
+
+	assert(p->request == 0);
+	p->request = shell_request(c->shell);
+	LIST_INSERT_HEAD(&c->by_request[p->request % CONTROL_BUCKETS], p, same_bucket);
+	return p->request;
+}
+
+static void number_done(struct pending *p)
+{
+	if (p->request != 0)
+		LIST_REMOVE(p, same_bucket);
+	p->request = 0;
+}
+
+struct pending *control_pending_find(const struct control *c, uint32_t request)
+{
+	struct pending *p;
+
+	LIST_FOREACH (p, &c->by_request[request % CONTROL_BUCKETS], same_bucket)
+		if (p->request == request)
+			return p;
+	return NULL;
 }
 
 void control_pending_free(struct pending *p)
 {
 	struct control *c = p->control;
 
-	for (struct pending **at = &c->pending; *at != NULL; at = &(*at)->next)
-		if (*at == p) {
-			*at = p->next;
-			break;
-		}
+	LIST_REMOVE(p, next);
+	number_done(p);
 	if (p->client != NULL)
 		p->client->n_pending--;
 	shell_ask_cancel(c->shell, p);
@@ -85,15 +109,6 @@ void control_finish(struct pending *p, const struct ctl_result *r)
 	if (p->client != NULL)
 		control_result(p->client, p->id, p->method, r);
 	control_pending_free(p);
-}
-
-static struct pending *find(struct control *c, uint32_t request)
-{
-	struct pending *p = c->pending;
-
-	while (p != NULL && p->request != request)
-		p = p->next;
-	return p;
 }
 
 static const char *own_name(const struct control *c)
@@ -127,7 +142,7 @@ static void ask(struct pending *p, enum ipc_ask_kind kind, const char *arg)
 
 void control_reply(struct control *c, const struct core_reply *r)
 {
-	struct pending *p = find(c, r->request);
+	struct pending *p = control_pending_find(c, r->request);
 	const struct answer *a;
 	struct ctl_result result;
 	char hint[NODE_NAME_MAX + 100];
@@ -139,7 +154,7 @@ void control_reply(struct control *c, const struct core_reply *r)
 		return;
 	}
 	if (p->reexec && r->code == CORE_OK) {
-		p->request = 0;
+		number_done(p);
 		ask(p, IPC_ASK_RESTART, "");
 		return;
 	}
@@ -163,13 +178,14 @@ void control_progress(struct control *c)
 	struct core_status s = {.busy = ""};
 	const struct core *core = shell_core(c->shell);
 	struct shell_progress copy = {0};
+	struct pending *p;
 
-	if (c->pending == NULL)
+	if (LIST_EMPTY(&c->pending))
 		return;
 	if (core != NULL)
 		core_status(core, &s);
 	(void)shell_data_progress(c->shell, &copy);
-	for (struct pending *p = c->pending; p != NULL; p = p->next) {
+	LIST_FOREACH (p, &c->pending, next) {
 		bool copies = p->method == CTL_JOIN || p->method == CTL_LEAVE;
 		struct ctl_progress note = {.request = p->id,
 			.text = s.busy[0] != '\0' ? control_clip(s.busy, CTL_TEXT_MAX)
@@ -190,7 +206,7 @@ void control_progress(struct control *c)
 static void run(struct pending *p, struct core_command *cmd, const char *arg)
 {
 	control_log_request(p, arg);
-	cmd->request = p->request = shell_request(p->control->shell);
+	cmd->request = control_pending_number(p);
 	shell_command(p->control->shell, cmd);
 }
 

@@ -67,7 +67,7 @@ void control_check(struct control_client *cl, uint32_t id, enum ctl_method m,
 	pending = control_pending_new(cl, id, m);
 	pending->check = xcalloc(1, sizeof *pending->check);
 	snprintf(pending->check->node, sizeof pending->check->node, "%s", cmd.node.name);
-	cmd.request = pending->request = shell_request(cl->control->shell);
+	cmd.request = control_pending_number(pending);
 	shell_command(cl->control->shell, &cmd);
 }
 

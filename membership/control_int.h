@@ -1,6 +1,7 @@
 #ifndef MEMBERSHIP_CONTROL_INT_H
 #define MEMBERSHIP_CONTROL_INT_H
 /* Inside of control_*.c only. */
+#include <bsd/sys/queue.h>
 #include <ev.h>
 #include <sys/types.h>
 
@@ -51,10 +52,11 @@ struct control_client {
 
 /* A request whose answer comes later. The client may be gone by then. */
 struct pending {
-	struct pending *next;
+	LIST_ENTRY(pending) next, same_bucket;
 	struct control *control;
 	struct control_client *client;
-	uint32_t id, request; /* the client's and the core's (0: an ask of the supervisor) */
+	uint32_t id;      /* the client's */
+	uint32_t request; /* the core's or the data's; 0: none, in no bucket */
 	enum ctl_method method;
 	uid_t uid;
 	pid_t pid;
@@ -62,6 +64,9 @@ struct pending {
 	bool reexec;           /* restart: once it is announced, the supervisor is asked */
 	struct check *check;   /* CTL_CHECK */
 };
+
+LIST_HEAD(pending_list, pending);
+enum { CONTROL_BUCKETS = 256 };
 
 struct control {
 	struct shell *shell;
@@ -71,7 +76,7 @@ struct control {
 	ev_timer timer; /* runs while there are clients, or accepting has to wait */
 	struct control_client *clients;
 	size_t n_clients, n_followers;
-	struct pending *pending;
+	struct pending_list pending, by_request[CONTROL_BUCKETS];
 	struct event_ring events;
 	uint64_t started_ms; /* monotonic */
 	uint64_t refused,
@@ -125,6 +130,9 @@ void control_finish(struct pending *p, const struct ctl_result *r);
 void control_log_request(const struct pending *p, const char *arg);
 struct pending *control_pending_new(struct control_client *cl, uint32_t id, enum ctl_method m);
 void control_pending_free(struct pending *p);
+/* A number of its own, for what the core or the data is asked: their answer names it. */
+uint32_t control_pending_number(struct pending *p);
+struct pending *control_pending_find(const struct control *c, uint32_t request);
 void control_reply(struct control *c, const struct core_reply *r);
 void control_progress(struct control *c);
 /* Parses a node as typed, with this node's host as the default. 0, or -EINVAL with why. */

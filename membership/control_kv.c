@@ -260,12 +260,10 @@ static void finish(struct pending *p, const struct data_reply *r)
 
 void control_data_reply(struct control *c, const struct data_reply *r)
 {
-	for (struct pending *p = c->pending; p != NULL; p = p->next)
-		if (p->request == r->request &&
-			(ctl_rows[p->method].flags & CTL_FREQUENT) != 0) {
-			finish(p, r);
-			return;
-		}
+	struct pending *p = control_pending_find(c, r->request);
+
+	if (p != NULL)
+		finish(p, r);
 }
 
 void control_kv_write(struct control_client *cl, uint32_t id, enum ctl_method m,
@@ -285,7 +283,7 @@ void control_kv_write(struct control_client *cl, uint32_t id, enum ctl_method m,
 		.sibling = w->pick == 0 ? 0 : w->pick - 1};
 	char key[256];
 
-	cmd.request = pending->request = shell_request(cl->control->shell);
+	cmd.request = control_pending_number(pending);
 	log_debug("command", "method=%s key=%s uid=%u pid=%d", ctl_rows[m].method,
 		log_quote(key, sizeof key, w->key.p, w->key.n), (unsigned)cl->uid,
 		(int)cl->pid);

@@ -323,7 +323,7 @@ static const struct msg_field error_fields[] = {
 const struct msg_desc ctl_error_desc =
 	DESC(ctl_error, error_fields, "The request was not understood or not taken.");
 
-enum { READS = CTL_NEEDS_CORE | CTL_NEEDS_DATA, WRITES = READS | CTL_CHANGES | CTL_FREQUENT };
+enum { READS = CTL_NEEDS_CORE | CTL_NEEDS_DATA, WRITES = READS | CTL_CHANGES };
 
 /* Method, params, result, flags, what it does. */
 const struct ctl_row ctl_rows[CTL_N_METHODS] = {

@@ -287,8 +287,7 @@ enum ctl_flag {
 	CTL_CHANGES =
 		1, /* logged with the caller's uid and pid; refused on a read-only connection */
 	CTL_NEEDS_CORE = 2, /* answered with `starting` until the state is open */
-	CTL_FREQUENT = 4,   /* a change, but not worth a line at level info each */
-	CTL_NEEDS_DATA = 8  /* answered with `data_loading` or `data_unusable` without it */
+	CTL_NEEDS_DATA = 4  /* answered with `data_loading` or `data_unusable` without it */
 };
 
 struct ctl_row {

@@ -205,7 +205,7 @@ START_TEST(test_pending_is_bounded)
 		turn();
 	}
 	ck_assert_uint_eq(shell.n_commands, 2 * CONTROL_PENDING_MAX);
-	ck_assert_ptr_null(control->pending);
+	ck_assert_ptr_null(LIST_FIRST(&control->pending));
 	peer_close(&p);
 }
 END_TEST

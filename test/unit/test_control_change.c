@@ -147,7 +147,7 @@ START_TEST(test_late_reply_with_progress)
 		;
 	ck_assert_int_eq(msg_decode(ctl_rows[CTL_JOIN].result, p.env.body, NULL, &r, NULL), 0);
 	ck_assert(r.ok);
-	ck_assert_ptr_null(control->pending);
+	ck_assert_ptr_null(LIST_FIRST(&control->pending));
 	peer_close(&p);
 }
 END_TEST
@@ -354,6 +354,37 @@ START_TEST(test_check)
 }
 END_TEST
 
+/* More than there are buckets, answered the other way round. */
+START_TEST(test_each_reply_finds_its_request)
+{
+	enum { MANY = 2 * CONTROL_BUCKETS, CLIENTS = MANY / CONTROL_PENDING_MAX };
+
+	struct peer p[CLIENTS];
+	struct ctl_result r;
+	uint32_t request = 0;
+
+	shell.answers = false;
+	for (unsigned i = 0; i < CLIENTS; i++) {
+		peer_open(&p[i]);
+		for (unsigned k = 0; k < CONTROL_PENDING_MAX; k++)
+			peer_ask(&p[i], CTL_HEAL, NULL);
+		request = shell.cmd.request;
+	}
+	for (unsigned i = MANY; i > 0; i--) {
+		struct core_reply reply = {.request = request--};
+
+		snprintf(reply.name, sizeof reply.name, "reply %u", i);
+		fake_reply(&shell, &reply);
+		turn();
+		peer_result(&p[(i - 1) / CONTROL_PENDING_MAX], CTL_HEAL, &r);
+		assert_span(r.name, reply.name);
+	}
+	ck_assert_ptr_null(LIST_FIRST(&control->pending));
+	for (unsigned i = 0; i < CLIENTS; i++)
+		peer_close(&p[i]);
+}
+END_TEST
+
 static void add(TCase *t)
 {
 	tcase_add_loop_test(t, test_node_as_typed, 0, N_ROWS(nodes));
@@ -368,6 +399,7 @@ static void add(TCase *t)
 	tcase_add_test(t, test_a_restart_that_would_fail_is_not_announced);
 	tcase_add_test(t, test_an_answer_before_the_end_is_sent);
 	tcase_add_test(t, test_check);
+	tcase_add_test(t, test_each_reply_finds_its_request);
 }
 
 int main(void)
