@@ -277,7 +277,8 @@ def test_a_full_disk_is_one_nodes_trouble(cluster):
     refused = next(a for a in answers if a.code != 0)  # what is small may still find room
     assert refused.code == 1 and "No space left on device" in refused.err, refused
     cluster.agree(nodes)
-    assert "No space left on device" in nodes[2].ctl("kv", "status").out
+    # what is small may find room in between
+    wait_for(lambda: "No space left on device" in nodes[2].ctl("kv", "status").out, 10, "the status tells it")
     put(nodes[1], "others", "go on")
 
     small_disk(nodes[2], "64m", "remount,")
