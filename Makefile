@@ -178,7 +178,7 @@ help:
 	@echo 'make deps       install what building, testing and linting need (apt or dnf)'
 	@echo 'make lint       install what is missing, check style, includes, scripts, pages; clang-tidy, cppcheck'
 	@echo 'make unit | sim | scale | scale-long | mutants | integration | fuzz-replay | fuzz FUZZ_SECONDS=60'
-	@echo 'make bench      the figures of design §12: bench-membership (NODES=3), and bench-kv beside etcd (BENCH=options)'
+	@echo 'make bench      the figures of design §12: bench-membership (NODES=3), bench-workers, bench-kv beside etcd (BENCH=options)'
 	@echo 'make docs       renews the parts of docs/ and packaging/man/ that are made from tables'
 	@echo 'make format clean'
 	@echo 'SAN=1: ASan and UBSan, in build/asan. COV=1: coverage, in build/cov. CC=clang. V=1: show commands.'
@@ -240,10 +240,14 @@ integration: all $(B)/probe_worker $(B)/skewed_clock.so
 # One behind the other: each wants the machine for itself.
 bench:
 	@$(MAKE) bench-membership
+	@$(MAKE) bench-workers
 	@$(MAKE) bench-kv
 NODES ?= 3
 bench-membership: all
 	@test/bench/run membership --build $(B) --nodes $(NODES)
+bench-workers: deps-test
+	@$(MAKE) all
+	@test/bench/run workers --build $(B)
 bench-kv: deps-bench
 	@$(MAKE) all $(B)/kv_load
 	@test/bench/run kv --build $(B) $(BENCH)
@@ -293,7 +297,7 @@ format:
 clean:
 	rm -rf build
 FORCE:
-.PHONY: mutants all help deps deps-build deps-test deps-bench demo test test-long install unit fuzz-replay sim scale scale-long integration bench bench-membership bench-kv fuzz \
+.PHONY: mutants all help deps deps-build deps-test deps-bench demo test test-long install unit fuzz-replay sim scale scale-long integration bench bench-membership bench-workers bench-kv fuzz \
 	fuzzers docs lint lint-all lint-format lint-includes lint-core lint-cppcheck lint-tidy lint-scripts lint-docs format clean FORCE
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

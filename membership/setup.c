@@ -14,8 +14,7 @@
 
 enum { ASKS_MAX = 64 };
 
-#define BEAT_S       1.0
-#define BEAT_EARLY_S 0.8
+#define BEAT_EARLY 0.8 /* of the time between two: said when the loop is awake anyway */
 
 struct ask {
 	TAILQ_ENTRY(ask) next;
@@ -99,12 +98,21 @@ static void on_answer(struct shell *s, const struct ipc_answer *m)
 
 /* --- what the supervisor says --- */
 
+static void beat(struct shell *s)
+{
+	s->beat_at = ev_now(s->loop);
+	ipc_chan_send(s->chan, IPC_BEAT, NULL, -1);
+	ev_timer_again(s->loop, &s->beat);
+}
+
 static void use_conf(struct shell *s, struct conf_loaded *conf)
 {
 	const struct conf *v = conf_values(conf);
 
 	conf_loaded_free(s->conf);
 	s->conf = conf;
+	s->beat.repeat = (double)v->supervisor.membership_watchdog_ms / 1000 / IPC_BEATS;
+	beat(s);
 	log_init("membership", (enum log_level)v->log.level, (enum log_format)v->log.format);
 }
 
@@ -216,13 +224,6 @@ static void on_closed(void *ctx, int error, const char *why)
 
 /* --- what it is told --- */
 
-static void beat(struct shell *s)
-{
-	s->beat_at = ev_now(s->loop);
-	ipc_chan_send(s->chan, IPC_BEAT, NULL, -1);
-	ev_timer_again(s->loop, &s->beat);
-}
-
 static void on_beat(struct ev_loop *loop, ev_timer *t, int revents)
 {
 	(void)loop;
@@ -232,7 +233,7 @@ static void on_beat(struct ev_loop *loop, ev_timer *t, int revents)
 
 void setup_beat_early(struct shell *s)
 {
-	if (ev_now(s->loop) - s->beat_at >= BEAT_EARLY_S)
+	if (ev_now(s->loop) - s->beat_at >= s->beat.repeat * BEAT_EARLY)
 		beat(s);
 }
 
@@ -259,9 +260,8 @@ void setup_init(struct shell *s, int fd)
 	s->asks = xcalloc(1, sizeof *s->asks);
 	TAILQ_INIT(&s->asks->list);
 	s->chan = ipc_chan_new(s->loop, fd, IPC_MEMBERSHIP, IPC_SUPERVISOR, &handlers, s);
-	ev_timer_init(&s->beat, on_beat, 0., BEAT_S);
+	ev_timer_init(&s->beat, on_beat, 0., 0.);
 	s->beat.data = s;
-	beat(s);
 }
 
 void setup_fini(struct shell *s)

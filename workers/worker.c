@@ -17,7 +17,7 @@
 
 #define LOG_COMPONENT "worker"
 
-enum { BEAT_MS = 1000, STOP_MS = 2000, NAME_BYTES = 256 };
+enum { STOP_MS = 2000, NAME_BYTES = 256 };
 
 struct harness {
 	struct worker w; /* first: what the strategy holds is this */
@@ -123,6 +123,12 @@ static int confine(struct harness *h)
 	return sandbox_apply(&spec);
 }
 
+static void beat_by_conf(struct harness *h)
+{
+	h->beat.repeat = (double)h->w.conf->supervisor.worker_watchdog_ms / 1000 / IPC_BEATS;
+	ev_timer_again(h->w.loop, &h->beat);
+}
+
 static void on_setup(struct harness *h, const struct ipc_setup *m)
 {
 	const struct worker_strategy *s = h->w.strategy;
@@ -146,7 +152,7 @@ static void on_setup(struct harness *h, const struct ipc_setup *m)
 		return;
 	}
 	s->start(&h->w);
-	ev_timer_again(h->w.loop, &h->beat);
+	beat_by_conf(h);
 	send_or_leave(h, h->supervision, IPC_READY, NULL);
 }
 
@@ -165,6 +171,7 @@ static bool outgrows_sandbox(struct harness *h)
 
 static void use_reloaded(struct harness *h)
 {
+	beat_by_conf(h);
 	if (outgrows_sandbox(h)) {
 		log_info("restart_for_reload", "reason=\"other files or ports than before\"");
 		begin_stop(h);
@@ -364,7 +371,7 @@ static void open_harness(struct harness *h, const struct worker_strategy *s)
 	h->report =
 		ipc_chan_new(h->w.loop, IPC_REPORT_FD, IPC_WORKER, IPC_MEMBERSHIP, &reports, h);
 	ev_signal_init(&h->term, on_term, SIGTERM);
-	ev_timer_init(&h->beat, on_beat, 0.0, BEAT_MS / 1000.0);
+	ev_timer_init(&h->beat, on_beat, 0.0, 0.0);
 	ev_timer_init(&h->deadline, on_deadline, 0.0, 0.0);
 	h->term.data = h->beat.data = h->deadline.data = h;
 	ev_signal_start(h->w.loop, &h->term);

@@ -127,7 +127,7 @@ const struct ipc_row ipc_rows[IPC_N_TYPES] = {
 	ROW(IPC_READY, "ready", ipc_empty, CHILDREN, IPC_SUPERVISOR, false,
 		"The child does its work."),
 	ROW(IPC_BEAT, "beat", ipc_empty, CHILDREN, IPC_SUPERVISOR, false,
-		"Each second while the child's loop turns."),
+		"While the child's loop turns, four times within its watchdog."),
 	ROW(IPC_STATUS_TEXT, "status_text", ipc_text, IPC_MEMBERSHIP, IPC_SUPERVISOR, false,
 		"The view in a line, for the service manager."),
 	ROW(IPC_ASK, "ask", ipc_ask, IPC_MEMBERSHIP, IPC_SUPERVISOR, false,

@@ -18,6 +18,8 @@ enum { IPC_SUPERVISION_FD = 3, IPC_REPORT_FD = 4, IPC_LOCK_FD = 5 };
 enum { IPC_CANDIDATES_MAX = 10000, IPC_CANDIDATES_PART = 500, IPC_TEXT_MAX = 512 };
 enum { IPC_SECTION_MAX = 1000 * 1000, IPC_ANSWER_MAX = 64 * 1024, IPC_WORKER_NAME_MAX = 32 };
 enum { IPC_WORKERS_MAX = 16 };
+/* A child says that its loop turns so many times within what its watchdog allows: each of them wakes two processes. */
+enum { IPC_BEATS = 4 };
 
 enum ipc_side { IPC_SUPERVISOR = 1, IPC_MEMBERSHIP = 2, IPC_WORKER = 4 };
 
@@ -31,7 +33,7 @@ enum ipc_type {
 	IPC_RELOADED,   /* child → supervisor */
 	IPC_STOP,  /* supervisor → child: finish; membership tells its neighbours first */
 	IPC_READY, /* child → supervisor: doing its work */
-	IPC_BEAT,  /* child → supervisor, each second while the loop turns */
+	IPC_BEAT,  /* child → supervisor, IPC_BEATS a watchdog while the loop turns */
 	IPC_STATUS_TEXT, /* membership → supervisor: one line for STATUS= */
 	IPC_ASK, /* membership → supervisor: an operator's wish (worker restart, reload, restart) */
 	IPC_ANSWER,     /* supervisor → membership */

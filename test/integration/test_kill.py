@@ -123,7 +123,10 @@ def test_hung_worker_is_replaced(cluster):
     worker = wait_for(lambda: n1.child("clusterd-worker-static"), 10, "a worker")
     worker.kill(signal.SIGSTOP)
     wait_for(lambda: not worker.alive, 10, "the hung worker is killed")
-    wait_for(lambda: n1.child("clusterd-worker-static"), 10, "a new worker")
+    worker = wait_for(lambda: n1.child("clusterd-worker-static"), 10, "a new worker")
+    begun = time.monotonic()
+    wait_for(lambda: time.monotonic() - begun > 2.5, 10, "it could have been taken for hung twice")
+    assert worker.alive
 
 
 def test_stop_ends_every_process(cluster):
