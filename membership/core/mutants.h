@@ -51,6 +51,7 @@
 	X(DATA_VECTOR_EARLY, "a vector is adopted before all that it covers is here")         \
 	X(DATA_OVER_GAP, "a write is applied although the one before it is missing")          \
 	X(DATA_NO_MINIMUM, "deletions are forgotten when one node has them")                  \
+	X(DATA_NO_LEASE, "deletions are forgotten under an open copy, which begins anew")     \
 	X(DATA_STALE_TAIL, "who was away too long is told what is new, and no more")          \
 	X(DATA_REPLICA_ALONE, "what a replica has alone is nobody's concern")                 \
 	X(DATA_ANSWER_EARLY, "a write is acknowledged before it is on disk")

@@ -243,7 +243,7 @@ static bool may_forget(struct data *d, struct vec *min)
 		wake_at(d, d->now_ms + BEHIND_MS);
 		return false;
 	}
-	if (d->now_ms < d->lease_ms) {
+	if (d->now_ms < d->lease_ms && !MUTANT(DATA_NO_LEASE)) {
 		wake_at(d, d->lease_ms);
 		return false;
 	}

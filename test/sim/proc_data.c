@@ -53,7 +53,7 @@ static void view_tell(struct proc *p)
 
 static void copy(struct proc *p, const struct kv_wish *w)
 {
-	p->kv->progress = 0;
+	p->kv->progress = p->kv->n_anew = 0;
 	data_copy(in(p), &(struct data_copy){.job = w->fx.u.copy.job,
 				 .source = {.id = w->fx.u.copy.source,
 					 .name = "",
@@ -233,6 +233,7 @@ static void execute(struct proc *p, const struct data_fx *fx)
 		note_word(p, fx);
 		break;
 	case DATA_FX_PROGRESS:
+		kv->n_anew += fx->u.progress.entries < kv->progress;
 		kv->progress = fx->u.progress.entries;
 		break;
 	case DATA_FX_STATUS:

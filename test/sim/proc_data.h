@@ -43,6 +43,7 @@ struct proc_kv {
 	uint64_t staged;     /* the generation that the last copy has made; 0: none */
 	uint64_t seen;       /* the last change that the ledger was told of */
 	uint64_t progress;   /* entries that a copy has brought so far */
+	uint64_t n_anew;     /* so often it had to begin anew */
 	unsigned n_events[DATA_EV_N];
 };
 

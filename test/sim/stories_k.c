@@ -1,7 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "test/sim/proc.h"
+#include "test/sim/proc_data.h"
 #include "test/sim/story_data.h"
 
 /*
@@ -243,6 +243,7 @@ static void copy_meets_collection(struct story *st)
 	run(st, 2000);
 	erase(st, 2, 0, DATA_ACK_MAJORITY, DATA_OK); /* the copy has it already */
 	expect_answer(st, 3, request, CORE_OK, 120000);
+	expect(st, node(st, 3)->kv->n_anew == 0, "the copy never began anew");
 	slow_node(st, 3, false);
 	expect_view(st, "1-3", "1-3", 5000);
 	expect_values(st, "1-3", 0, "-", 10000);
