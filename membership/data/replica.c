@@ -15,6 +15,7 @@ struct forward {
 	struct op *op; /* the command and who asks */
 	struct id128 id, core;
 	uint32_t call;
+	bool lost; /* some core was asked and has not answered: it may have done it */
 	uint64_t until_ms, at_ms;
 };
 
@@ -57,7 +58,7 @@ static void refuse(struct data *d, struct forward *f)
 {
 	struct data_reply r = {.code = DATA_OK};
 
-	if (core_for(d, f) == NULL)
+	if (core_for(d, f) == NULL && !f->lost && f->call == 0)
 		reply_code(&r, DATA_E_NO_CORE, "this replica reaches no core");
 	else
 		reply_code(&r, DATA_E_TIMEOUT, "no core has answered; the write may be done");
@@ -110,6 +111,21 @@ static struct forward *forward_of(struct data *d, uint32_t call)
 	return NULL;
 }
 
+/* What one core refuses because of what another has just done for the same request is not refused. */
+static void doubt(struct data_reply *r)
+{
+	char text[sizeof r->text];
+
+	if (r->code == DATA_OK || r->code == DATA_E_TIMEOUT)
+		return;
+	snprintf(text, sizeof text, "%s", r->text);
+	r->acked = 0;
+	r->version[0] = '\0';
+	reply_code(r, DATA_E_TIMEOUT,
+		"the first core that was asked has not answered; the write may be done, as the second says: %.150s",
+		text);
+}
+
 void replica_answered(struct data *d, const struct call *c, struct msg_reader r,
 	const char *error)
 {
@@ -121,6 +137,7 @@ void replica_answered(struct data *d, const struct call *c, struct msg_reader r,
 		return;
 	f->call = 0;
 	if (error != NULL || !call_result(d, c, r, &w) || w.code > DATA_E_INVALID) {
+		f->lost = true;
 		f->at_ms = d->now_ms + 100;
 		wake_at(d, f->at_ms);
 		return;
@@ -129,6 +146,8 @@ void replica_answered(struct data *d, const struct call *c, struct msg_reader r,
 	reply.acked = w.acked;
 	msg_span_copy(reply.version, sizeof reply.version, w.version);
 	msg_span_copy(reply.text, sizeof reply.text, w.text);
+	if (f->lost)
+		doubt(&reply);
 	answer(d, f, &reply);
 }
 

@@ -382,7 +382,6 @@ void ledger_reply(struct proc *p, const struct data_reply *r)
 		break;
 	case DATA_E_STORE: /* may be there or not */
 	case DATA_E_BUSY:
-	case DATA_E_NO_CORE:
 		w->fate = FATE_DONE;
 		break;
 	default:

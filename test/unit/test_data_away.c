@@ -375,6 +375,71 @@ START_TEST(a_forwarded_write_is_done_once)
 }
 END_TEST
 
+static void put_new(int i, uint32_t request, const char *key)
+{
+	dw_command(w, i,
+		&(struct data_command){.op = DATA_PUT,
+			.request = request,
+			.key = dw_span(key),
+			.value = dw_span("x"),
+			.if_version = msg_str("")});
+}
+
+static int asked;
+
+static bool note_and_lose(struct dworld *world, const struct dw_message *m)
+{
+	if (m->method == WIRE_DATA_WRITE && !m->is_answer)
+		asked = m->to;
+	return lose_first_answer(world, m);
+}
+
+/* The first core has done it, and its answer is lost: the second finds another version there. */
+START_TEST(what_may_be_done_is_not_told_as_refused)
+{
+	int first;
+
+	nodes(2);
+	dw_add(w, WIRE_REPLICA);
+	dw_views(w);
+	dw_run(w, 1000);
+	allowed = 1;
+	w->drop = note_and_lose;
+	put_new(2, 1, "a");
+	dw_run(w, 50);
+	first = asked;
+	links(first == 0 ? "01 12" : "01 02");
+	dw_run(w, 1000);
+	ck_assert_int_ne(asked, first);
+	ck_assert_int_eq(code(2, 1), DATA_E_TIMEOUT);
+	ck_assert_ptr_nonnull(strstr(w->node[2].reply[1].text, "may be done"));
+	put_new(2, 2, "a");
+	dw_run(w, 1000);
+	ck_assert_int_eq(code(2, 2), DATA_E_VERSION);
+	ck_assert_str_eq(dw_get(w, 2, "a"), "x");
+}
+END_TEST
+
+/* … nor that no core is there, when one was asked. */
+START_TEST(a_core_that_goes_may_have_done_it)
+{
+	nodes(1);
+	dw_add(w, WIRE_REPLICA);
+	dw_views(w);
+	dw_run(w, 1000);
+	allowed = 1;
+	w->drop = lose_first_answer;
+	put_new(1, 1, "a");
+	dw_run(w, 50);
+	cut(0, 1, true);
+	dw_run(w, 10000);
+	ck_assert_int_eq(code(1, 1), DATA_E_TIMEOUT);
+	put_new(1, 2, "b");
+	dw_run(w, 10000);
+	ck_assert_int_eq(code(1, 2), DATA_E_NO_CORE);
+}
+END_TEST
+
 START_TEST(a_wrong_clock_is_refused_by_its_owner)
 {
 	nodes(3);
@@ -450,6 +515,8 @@ static Suite *suite(void)
 	tcase_add_test(tc, everything_off_for_days_copies_nothing);
 	tcase_add_test(tc, a_replica_reads_here_and_writes_through_a_core);
 	tcase_add_test(tc, a_forwarded_write_is_done_once);
+	tcase_add_test(tc, what_may_be_done_is_not_told_as_refused);
+	tcase_add_test(tc, a_core_that_goes_may_have_done_it);
 	tcase_add_test(tc, a_wrong_clock_is_refused_by_its_owner);
 	tcase_add_test(tc, one_full_disk_holds_nobody_up);
 	tcase_add_test(tc, nothing_written_nothing_said);
