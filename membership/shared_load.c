@@ -232,7 +232,8 @@ bool shared_refuse(struct shared *d)
 	while (n < d->n_wishes && d->state == SHELL_DATA_DAMAGED)
 		refuse(d, &d->wish[n++].fx);
 	d->n_wishes -= n;
-	memmove(d->wish, d->wish + n, d->n_wishes * sizeof *d->wish);
+	if (n > 0)
+		memmove(d->wish, d->wish + n, d->n_wishes * sizeof *d->wish);
 	return d->n_words > 0;
 }
 
