@@ -25,7 +25,7 @@ static void on_trim(struct ev_loop *loop, ev_timer *t, int revents)
 
 void memory_init(struct memory *m, struct ev_loop *loop)
 {
-	mallopt(M_ARENA_MAX, 1); /* for two threads */
+	mallopt(M_ARENA_MAX, 1); /* its threads hardly ever allocate at once */
 	large_from(LARGE_BYTES);
 	m->loop = loop;
 	m->burst = false;

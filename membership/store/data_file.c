@@ -30,12 +30,13 @@ bool data_file_unsettled(const struct data_file *f)
 void data_file_settle(struct data_file *f)
 {
 	if (data_file_unsettled(f))
-		(void)state_db_settle(f->db); /* what it can't now it is asked to again */
+		state_db_settle_on(f->db);
 }
 
 void data_file_fini(struct data_file *f)
 {
-	data_file_settle(f); /* else after the next start */
+	if (data_file_unsettled(f))
+		(void)state_db_settle(f->db); /* else after the next start */
 	state_db_close(f->db);
 	free(f->data_dir);
 }

@@ -19,7 +19,7 @@ void data_file_fini(struct data_file *f);
 int data_file_load(struct data_file *f, struct state_pairs *out, char *err, size_t cap);
 /* All of these batches that are the data's. 0 or -errno. */
 int data_file_commit(struct data_file *f, const struct state_batch *first);
-/* Whether the log has something that the file should take over when there is time, which settle does. */
+/* Whether the log has something that the file should take over when there is time, which settle does, step by step. */
 bool data_file_unsettled(const struct data_file *f);
 void data_file_settle(struct data_file *f);
 /* What is there becomes kv.damaged, in the place of the last such one; the next transaction makes a new file. */

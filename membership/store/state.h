@@ -1,7 +1,8 @@
 #ifndef MEMBERSHIP_STORE_STATE_H
 #define MEMBERSHIP_STORE_STATE_H
 /*
- * The durable state behind a writer thread, the only thread of the project: the event loop never waits for a disk.
+ * The durable state behind a writer thread: the event loop never waits for a disk. There is one more thread in the
+ * project, and only for as long as the shared data's file takes over a part of its log (state_log.h); the writer starts it.
  * What is queued while a commit runs goes into the next one (group commit); the order of one owner's is kept, and what
  * shares its commit succeeds or fails together. Retrying is the owners' business. When nothing comes for a second, the
  * shared data's file takes over what its log has.

@@ -1,6 +1,5 @@
 #include "membership/store/state_db_int.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -14,14 +13,10 @@
 #include <unistd.h>
 
 #include "common/base/mem.h"
-#include "membership/store/state_value.h"
 
-/*
- * State of 10 000 members and 65 536 departed ones is some 30 MB, the data what store.max_size allows; the map costs
- * address space only and doubles when it is full. The header's key begins with a NUL, no other does.
- */
-enum { MAP_BYTES = 64 * 1024 * 1024, MAP_DOUBLINGS = 10, LOCK_TRIES = 200 };
+enum { LOCK_TRIES = 200 };
 
+/* The header's key begins with a NUL, no other does but the lap's. */
 const char state_header_key[10] = "\0clusterd", state_header_magic[15] = "clusterd state";
 const char state_lap_key[5] = "\0log";
 
@@ -52,7 +47,7 @@ int state_errno(int rc)
 
 /* --- opening --- */
 
-static int env_open(struct state_db *db, const char *dir, unsigned flags)
+int state_env_open(struct state_db *db, const char *dir, unsigned flags)
 {
 	int rc = mdb_env_create(&db->env);
 
@@ -72,24 +67,7 @@ static int env_open_guarded(void *ctx)
 {
 	struct state_db *db = ctx;
 
-	return env_open(db, db->dir, 0);
-}
-
-static int put_one(MDB_txn *txn, MDB_dbi dbi, const struct core_write *w)
-{
-	MDB_val k = {.mv_size = w->key_n}, v = {.mv_size = STATE_VALUE_HEAD + w->value_n};
-	int rc;
-
-	memcpy(&k.mv_data, &w->key, sizeof w->key); /* LMDB forgot the const */
-	if (w->value == NULL) {
-		rc = mdb_del(txn, dbi, &k, NULL);
-		return rc == MDB_NOTFOUND ? 0 : rc;
-	}
-	rc = mdb_put(txn, dbi, &k, &v, MDB_RESERVE);
-	if (rc == 0)
-		state_value_seal(v.mv_data, (struct state_bytes){w->key, w->key_n},
-			(struct state_bytes){w->value, w->value_n});
-	return rc;
+	return state_env_open(db, db->dir, 0);
 }
 
 static int fsync_dir(const char *path)
@@ -123,15 +101,14 @@ static int write_header(struct state_db *db)
 		return state_errno(rc);
 	rc = mdb_dbi_open(txn, NULL, 0, &dbi);
 	if (rc == 0)
-		rc = put_one(txn, dbi, &w);
+		rc = state_put_one(txn, dbi, &w);
 	if (rc == 0)
 		return state_errno(mdb_txn_commit(txn));
 	mdb_txn_abort(txn);
 	return state_errno(rc);
 }
 
-/* LMDB says EIO for a write that came out short. */
-static int disk_error(const char *dir, int rc)
+int state_disk_error(const char *dir, int rc)
 {
 	enum { NO_ROOM_BYTES = 64 * 1024 };
 	struct statvfs fs;
@@ -156,7 +133,7 @@ static int make_new(struct state_db *db, const char *data_dir)
 		return -errno;
 	if (mkdir(tmp, 0700) != 0)
 		return -errno;
-	rc = env_open(db, tmp, MDB_NOSYNC);
+	rc = state_env_open(db, tmp, MDB_NOSYNC);
 	if (rc == 0)
 		rc = write_header(db);
 	if (rc == 0) /* one flush in place of two: nobody looks before the rename */
@@ -255,13 +232,14 @@ int state_db_explain(struct state_db *db, const struct state_cursor *at, int rc,
 static int open_log(struct state_db *db, char *err, size_t cap)
 {
 	const struct state_cursor nothing = {.key_n = 0};
-	int rc = state_read_lap(db);
+	uint64_t lap = 0;
+	int rc = state_read_lap(db, &lap);
 
 	if (rc != 0) {
 		state_db_explain(db, &nothing, rc, err, cap);
 		return rc;
 	}
-	rc = state_log_open(&db->log, db->dir_fd, db->log.lap);
+	rc = state_log_open(&db->log, db->dir_fd, lap);
 	if (rc != 0)
 		snprintf(err, cap, "%s/" STATE_LOG_FILE " %s; %s", db->dir,
 			rc == -EUCLEAN ? "is damaged (checksum wrong), cut off or missing"
@@ -296,11 +274,11 @@ static int open_place(const struct state_place *place, const char *data_dir, boo
 
 	db->place = place;
 	db->dir_fd = db->log.fd = -1;
-	db->map_bytes = MAP_BYTES;
+	db->map_bytes = STATE_MAP_BYTES;
 	db->dir = xcalloc(1, n);
 	snprintf(db->dir, n, "%s/%s", data_dir, place->sub);
 	if (access(db->dir, F_OK) != 0 && errno == ENOENT)
-		rc = make ? disk_error(data_dir, make_new(db, data_dir)) : -ENOENT;
+		rc = make ? state_disk_error(data_dir, make_new(db, data_dir)) : -ENOENT;
 	if (rc == 0)
 		rc = lock_dir(db);
 	if (rc == 0)
@@ -359,6 +337,7 @@ void state_db_close(struct state_db *db)
 {
 	if (db == NULL)
 		return;
+	state_takeover_end(db);
 	if (db->env != NULL && !db->faulted)
 		mdb_env_close(db->env);
 	state_log_close(&db->log);
@@ -371,148 +350,4 @@ void state_db_close(struct state_db *db)
 	} else {
 		free(db);
 	}
-}
-
-/* --- writing --- */
-
-/* A failed write of the meta page makes LMDB refuse everything until it is opened anew. */
-static int begin(struct state_db *db, MDB_txn **txn)
-{
-	int rc = db->env == NULL ? MDB_PANIC : mdb_txn_begin(db->env, NULL, 0, txn);
-
-	if (rc != MDB_PANIC)
-		return state_errno(rc);
-	mdb_env_close(db->env);
-	rc = env_open(db, db->dir, 0);
-	return rc != 0 ? rc : state_errno(mdb_txn_begin(db->env, NULL, 0, txn));
-}
-
-static int put_batch(struct state_db *db, MDB_txn *txn, const struct state_batch *b)
-{
-	for (size_t i = 0; i < b->n; i++) {
-		const struct core_write *w = &b->write[i];
-		int rc;
-
-		assert(w->key_n > 0 && w->key_n <= STATE_KEY_MAX);
-		assert(w->key[0] != 0);
-		rc = put_one(txn, db->dbi, w);
-		if (rc != 0)
-			return rc;
-	}
-	return 0;
-}
-
-struct putting {
-	MDB_txn *txn;
-	MDB_dbi dbi;
-};
-
-static int put_logged(void *ctx, const struct core_write *w)
-{
-	struct putting *p = ctx;
-
-	return put_one(p->txn, p->dbi, w);
-}
-
-/* With it the log is empty. 0: the log stays what it is. */
-static int put_lap(struct state_db *db, MDB_txn *txn, uint64_t lap)
-{
-	struct core_write w = {.key = (const uint8_t *)state_lap_key,
-		.value = (const uint8_t *)&lap,
-		.key_n = sizeof state_lap_key,
-		.value_n = sizeof lap};
-
-	return lap == 0 ? 0 : put_one(txn, db->dbi, &w);
-}
-
-/* One try: LMDB's own codes. What the log has comes first. */
-static int commit(struct state_db *db, MDB_txn *txn, const struct state_batch *b,
-	enum state_owner owner, uint64_t lap)
-{
-	int rc = mdb_dbi_open(txn, NULL, 0, &db->dbi); /* the environment may be a new one */
-
-	if (rc == 0)
-		rc = state_log_each(&db->log, put_logged, &(struct putting){txn, db->dbi});
-	for (; b != NULL && rc == 0; b = b->next)
-		if (b->owner == owner)
-			rc = put_batch(db, txn, b);
-	if (rc == 0)
-		rc = put_lap(db, txn, lap);
-	if (rc == 0)
-		return mdb_txn_commit(txn);
-	mdb_txn_abort(txn);
-	return rc;
-}
-
-/* No transaction is open, and nobody else has the file open. */
-static bool grow_map(struct state_db *db)
-{
-	MDB_envinfo info;
-
-	if (mdb_env_info(db->env, &info) != 0 ||
-		info.me_mapsize >= (size_t)MAP_BYTES << MAP_DOUBLINGS ||
-		mdb_env_set_mapsize(db->env, 2 * info.me_mapsize) != 0)
-		return false;
-	db->map_bytes = 2 * info.me_mapsize;
-	return true;
-}
-
-struct committing {
-	struct state_db *db;
-	const struct state_batch *first;
-	enum state_owner owner;
-};
-
-static int commit_all(void *ctx)
-{
-	const struct committing *c = ctx;
-	struct state_log *log = &c->db->log;
-	bool next = log->used || (log->fd >= 0 && log->lap == 0);
-	uint64_t lap = next ? state_log_draw_lap() : 0;
-	MDB_txn *txn;
-	int rc;
-
-	if (next && lap == 0)
-		return -EIO;
-	do {
-		rc = begin(c->db, &txn);
-		if (rc != 0)
-			return rc;
-		rc = commit(c->db, txn, c->first, c->owner, lap);
-	} while (rc == MDB_MAP_FULL && grow_map(c->db));
-	if (rc == 0 && next)
-		state_log_empty(log, lap);
-	return disk_error(c->db->dir, state_errno(rc));
-}
-
-static int commit_data(struct state_db *db, const struct state_batch *first)
-{
-	struct committing c = {db, first, STATE_DATA};
-	int rc = db->faulted ? -EUCLEAN : state_guarded(commit_all, &c);
-
-	db->faulted |= rc == -EUCLEAN;
-	return rc;
-}
-
-int state_db_commit(struct state_db *db, const struct state_batch *first,
-	enum state_owner owner)
-{
-	if (db->place != &state_shared_data)
-		return commit_all(&(struct committing){db, first, owner});
-	if (!db->faulted && state_log_fits(&db->log, first) &&
-		state_log_add(&db->log, first) == 0)
-		return 0;
-	if (db->log.fd < 0)
-		(void)state_log_make(&db->log, db->dir_fd); /* without it, it is only slower */
-	return commit_data(db, first);
-}
-
-bool state_db_unsettled(const struct state_db *db)
-{
-	return db->log.image.n > 0;
-}
-
-int state_db_settle(struct state_db *db)
-{
-	return state_db_unsettled(db) ? commit_data(db, NULL) : 0;
 }

@@ -83,8 +83,11 @@ struct state_batch {
 int state_db_commit(struct state_db *db, const struct state_batch *first,
 	enum state_owner owner);
 
-/* Whether the log has something that the file should take over when there is time, which settle does. */
+/* Whether the log has something that the file should take over when there is time. */
 bool state_db_unsettled(const struct state_db *db);
+/* It has taken over all when this returns 0. */
 int state_db_settle(struct state_db *db);
+/* A step towards it that keeps nobody waiting. */
+void state_db_settle_on(struct state_db *db);
 
 #endif

@@ -1,5 +1,6 @@
 #include "membership/store/state_log.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -16,7 +17,9 @@ enum { DELETED = 1, ALIGN = 8 };
 /* Behind it, n bytes of writes, each a struct head, its key and its value; zeros up to the next multiple of 8. */
 struct record {
 	uint64_t lap, sum;
-	uint64_t n;
+	uint32_t n;
+	uint32_t
+		before; /* bytes of the lap before, when that had not been taken over: all of it was acknowledged */
 };
 
 struct head {
@@ -26,12 +29,19 @@ struct head {
 
 static uint64_t sum(const struct record *r, const uint8_t *body)
 {
-	return hash64_seed(body, (size_t)r->n, r->lap ^ r->n);
+	return hash64_seed(body, r->n, r->lap ^ ((uint64_t)r->before << 32 | r->n));
 }
 
 static size_t padded(size_t n)
 {
 	return (n + ALIGN - 1) / ALIGN * ALIGN;
+}
+
+static uint64_t lap_after(uint64_t lap)
+{
+	uint64_t next = hash64(&lap, sizeof lap);
+
+	return next != 0 ? next : 1;
 }
 
 /* --- the file --- */
@@ -41,7 +51,8 @@ void state_log_close(struct state_log *l)
 	if (l->fd >= 0)
 		close(l->fd);
 	l->fd = -1;
-	buf_free(&l->image);
+	for (int i = 0; i < 2; i++)
+		buf_free(&l->half[i].image);
 	state_log_index_free(l);
 }
 
@@ -63,7 +74,7 @@ static int write_at(int fd, const uint8_t *p, size_t n, size_t at)
 
 static int write_zeros(int fd)
 {
-	static const uint8_t zeros[4096];
+	static const uint8_t zeros[65536];
 	int rc = 0;
 
 	for (size_t at = 0; rc == 0 && at < STATE_LOG_BYTES; at += sizeof zeros)
@@ -130,7 +141,7 @@ static size_t record_at(const uint8_t *p, size_t left, uint64_t lap)
 	memcpy(&r, p, sizeof r);
 	if (r.lap != lap || r.n > left - sizeof r || r.sum != sum(&r, p + sizeof r))
 		return 0;
-	return padded(sizeof r + (size_t)r.n);
+	return padded(sizeof r + r.n);
 }
 
 static int read_file(int fd, struct buf *out)
@@ -144,40 +155,96 @@ static int read_file(int fd, struct buf *out)
 	return n < 0 ? -errno : 0;
 }
 
-static int read_records(struct state_log *l)
+/* The bytes of this lap's records from the half's beginning on. */
+static size_t prefix(const uint8_t *half, uint64_t lap)
 {
-	size_t at = 0, end, n;
-	int rc = read_file(l->fd, &l->image);
+	size_t at = 0, n;
 
-	if (rc == 0 && l->image.n < STATE_LOG_BYTES)
-		rc = -EUCLEAN; /* it was made in its full size before the database knew of it */
-	end = l->image.n;
-	while ((n = record_at(l->image.p + at, end - at, l->lap)) > 0 && n <= end - at) {
+	while ((n = record_at(half + at, STATE_LAP_BYTES - at, lap)) > 0 &&
+		n <= STATE_LAP_BYTES - at)
+		at += n;
+	return at;
+}
+
+/* Is one of this lap behind its whole ones? It was acknowledged, so those before it had been whole. */
+static bool stray(const uint8_t *half, size_t from, uint64_t lap)
+{
+	for (size_t at = from; at < STATE_LAP_BYTES; at += ALIGN)
+		if (record_at(half + at, STATE_LAP_BYTES - at, lap) > 0)
+			return true;
+	return false;
+}
+
+/* Their sums are right: where one is not made of whole writes, nothing of ours wrote it. */
+static bool all_whole(const uint8_t *half, size_t n)
+{
+	bool whole = true;
+
+	for (size_t at = 0; at < n;) {
 		struct record r;
 
-		memcpy(&r, l->image.p + at, sizeof r);
-		if (!writes_whole(l->image.p + at + sizeof r, (size_t)r.n))
-			rc = -EUCLEAN; /* its sum is right: nothing of ours wrote this */
-		at += n;
+		memcpy(&r, half + at, sizeof r);
+		whole &= writes_whole(half + at + sizeof r, r.n);
+		at += padded(sizeof r + r.n);
 	}
-	for (size_t i = at; rc == 0 && i < end; i += ALIGN)
-		if (record_at(l->image.p + i, end - i, l->lap) > 0)
-			rc = -EUCLEAN; /* this one was acknowledged, so those before it were whole */
-	l->image.n = at;
+	return whole;
+}
+
+static int take_half(struct state_half *h, const uint8_t *from, uint64_t lap)
+{
+	size_t n = prefix(from, lap);
+
+	h->lap = lap;
+	if (!all_whole(from, n) || stray(from, n, lap))
+		return -EUCLEAN;
+	if (n > 0)
+		buf_put(&h->image, from, n);
+	return 0;
+}
+
+/* Where the lap is, if anywhere, and behind it the next one. */
+static int read_laps(struct state_log *l, const uint8_t *file, uint64_t lap)
+{
+	unsigned first = prefix(file, lap) == 0 && prefix(file + STATE_LAP_BYTES, lap) > 0;
+	const uint8_t *other = file + (size_t)(1 - first) * STATE_LAP_BYTES;
+	struct state_half *h = &l->half[first], *next = &l->half[1 - first];
+	struct record r;
+	int rc = take_half(h, file + (size_t)first * STATE_LAP_BYTES, lap);
+
+	l->now = first;
+	if (rc == 0 && stray(other, 0, lap))
+		rc = -EUCLEAN;
+	if (rc == 0)
+		rc = take_half(next, other, lap_after(lap));
+	if (rc != 0 || next->image.n == 0)
+		return rc;
+	memcpy(&r, other, sizeof r);
+	l->now = 1 - first;
+	l->behind = true;
+	return h->image.n > 0 && r.before == h->image.n ? 0 : -EUCLEAN;
+}
+
+static int read_records(struct state_log *l, uint64_t lap)
+{
+	struct buf file = {0};
+	int rc = read_file(l->fd, &file);
+
+	if (rc == 0 && file.n < STATE_LOG_BYTES)
+		rc = -EUCLEAN; /* it was made in its full size before the database knew of it */
+	if (rc == 0)
+		rc = read_laps(l, file.p, lap);
 	l->used = true; /* behind them may be one that nobody was told of */
-	if (at == 0)
-		buf_free(&l->image);
+	buf_free(&file);
 	return rc;
 }
 
 int state_log_open(struct state_log *l, int dir_fd, uint64_t lap)
 {
-	l->lap = lap;
 	l->fd = openat(dir_fd, STATE_LOG_FILE, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
 	if (l->fd < 0)
 		return errno != ENOENT ? -errno : lap == 0 ? 0 : -EUCLEAN;
 	if (lap != 0)
-		return read_records(l);
+		return read_records(l, lap);
 	state_log_close(l); /* its making was cut off, it is made anew */
 	return 0;
 }
@@ -192,78 +259,91 @@ static int by_key(const void *a, const void *b)
 	return rc != 0 ? rc : (x->key_n > y->key_n) - (x->key_n < y->key_n);
 }
 
+struct logged {
+	struct core_write w;
+	size_t place;
+};
+
+struct gathering {
+	struct logged *list;
+	size_t n, cap;
+};
+
 static int by_key_and_place(const void *a, const void *b)
 {
-	const struct core_write *x = a, *y = b;
-	int rc = by_key(a, b);
+	const struct logged *x = a, *y = b;
+	int rc = by_key(&x->w, &y->w);
 
-	return rc != 0 ? rc : (x->key > y->key) - (x->key < y->key);
+	return rc != 0 ? rc : (x->place > y->place) - (x->place < y->place);
 }
 
-static int gather(void *ctx, const struct core_write *w)
+static void gather(struct gathering *g, const struct core_write *w)
 {
-	struct state_log *l = ctx;
+	if (g->n == g->cap) {
+		g->cap = g->cap == 0 ? 256 : 2 * g->cap;
+		g->list = xrealloc(g->list, g->cap, sizeof *g->list);
+	}
+	g->list[g->n] = (struct logged){*w, g->n};
+	g->n++;
+}
 
-	l->last = xrealloc(l->last, l->n_last + 1, sizeof *l->last);
-	l->last[l->n_last++] = *w;
-	return 0;
+static void gather_half(struct gathering *g, const struct buf *image)
+{
+	for (size_t at = 0, next; at < image->n; at = next) {
+		struct record r;
+		const uint8_t *w = image->p + at + sizeof r, *end;
+
+		memcpy(&r, image->p + at, sizeof r);
+		next = at + padded(sizeof r + r.n);
+		end = w + r.n;
+		while (w != NULL && w < end) {
+			struct core_write write;
+
+			w = write_read(w, end, &write);
+			if (w != NULL)
+				gather(g, &write);
+		}
+	}
+}
+
+struct state_last state_log_last(const struct state_log *l, bool all)
+{
+	struct gathering g = {.n = 0};
+	struct state_last last = {.n = 0};
+
+	if (l->behind)
+		gather_half(&g, &l->half[1 - l->now].image);
+	if (all)
+		gather_half(&g, &l->half[l->now].image);
+	if (g.n > 0)
+		qsort(g.list, g.n, sizeof *g.list, by_key_and_place);
+	last.write = xcalloc(g.n, sizeof *last.write);
+	for (size_t i = 0; i < g.n; i++)
+		if (i + 1 == g.n || by_key(&g.list[i].w, &g.list[i + 1].w) != 0)
+			last.write[last.n++] = g.list[i].w;
+	free(g.list);
+	return last;
 }
 
 void state_log_index(struct state_log *l)
 {
-	size_t kept = 0;
-
 	state_log_index_free(l);
-	(void)state_log_each(l, gather, l);
-	if (l->n_last == 0)
-		return;
-	qsort(l->last, l->n_last, sizeof *l->last, by_key_and_place);
-	for (size_t i = 0; i < l->n_last; i++)
-		if (i + 1 == l->n_last || by_key(&l->last[i], &l->last[i + 1]) != 0)
-			l->last[kept++] = l->last[i];
-	l->n_last = kept;
+	l->last = state_log_last(l, true);
 }
 
 void state_log_index_free(struct state_log *l)
 {
-	free(l->last);
-	l->last = NULL;
-	l->n_last = 0;
+	free(l->last.write);
+	l->last = (struct state_last){.n = 0};
 }
 
 const struct core_write *state_log_find(const struct state_log *l, const void *key, size_t n)
 {
 	const struct core_write wanted = {.key = key, .key_n = n};
 
-	if (l->n_last == 0)
+	if (l->last.n == 0)
 		return NULL;
-	return bsearch(&wanted, l->last, l->n_last, sizeof *l->last, by_key);
-}
-
-/* --- all of them --- */
-
-int state_log_each(const struct state_log *l, int (*fn)(void *ctx, const struct core_write *w),
-	void *ctx)
-{
-	const uint8_t *p = l->image.p;
-	int rc = 0;
-
-	for (size_t at = 0, next; at < l->image.n; at = next) {
-		struct record r;
-		const uint8_t *w = p + at + sizeof r, *end;
-
-		memcpy(&r, p + at, sizeof r);
-		next = at + padded(sizeof r + (size_t)r.n);
-		end = w + r.n;
-		while (w != NULL && w < end && rc == 0) {
-			struct core_write write;
-
-			w = write_read(w, end, &write);
-			if (w != NULL)
-				rc = fn(ctx, &write);
-		}
-	}
-	return rc;
+	return bsearch(&wanted, l->last.write, l->last.n, sizeof wanted, by_key);
 }
 
 /* --- adding --- */
@@ -278,12 +358,31 @@ static size_t bytes_of(const struct state_batch *b)
 	return n;
 }
 
+bool state_log_empty(const struct state_log *l)
+{
+	return !l->behind && l->half[l->now].image.n == 0;
+}
+
+bool state_log_takes(const struct state_log *l, const struct state_batch *first)
+{
+	return l->fd >= 0 && state_log_lap(l) != 0 && !l->failed &&
+	       bytes_of(first) <= STATE_LOG_BATCH_BYTES;
+}
+
 bool state_log_fits(const struct state_log *l, const struct state_batch *first)
 {
-	size_t n = bytes_of(first);
+	return l->half[l->now].image.n + bytes_of(first) <= STATE_LAP_BYTES;
+}
 
-	return l->fd >= 0 && l->lap != 0 && !l->failed && n <= STATE_LOG_BYTES / 2 &&
-	       l->image.n + n <= STATE_LOG_BYTES;
+void state_log_turn(struct state_log *l)
+{
+	uint64_t next = lap_after(state_log_lap(l));
+
+	assert(!l->behind);
+	assert(l->half[l->now].image.n > 0);
+	l->behind = true;
+	l->now = 1 - l->now;
+	l->half[l->now].lap = next;
 }
 
 static void put_writes(struct buf *out, const struct state_batch *b)
@@ -304,25 +403,29 @@ static void put_writes(struct buf *out, const struct state_batch *b)
 int state_log_add(struct state_log *l, const struct state_batch *first)
 {
 	static const uint8_t zeros[ALIGN];
-	struct record r = {.lap = l->lap};
-	size_t at = l->image.n;
+	struct buf *image = &l->half[l->now].image;
+	struct record r = {.lap = state_log_lap(l)};
+	size_t at = image->n;
 	int rc;
 
-	buf_put(&l->image, &r, sizeof r);
+	if (l->behind)
+		r.before = (uint32_t)l->half[1 - l->now].image.n;
+	buf_put(image, &r, sizeof r);
 	for (const struct state_batch *b = first; b != NULL; b = b->next)
 		if (b->owner == STATE_DATA)
-			put_writes(&l->image, b);
-	r.n = l->image.n - at - sizeof r;
-	r.sum = sum(&r, l->image.p + at + sizeof r);
-	memcpy(l->image.p + at, &r, sizeof r);
-	buf_put(&l->image, zeros, padded(l->image.n) - l->image.n);
+			put_writes(image, b);
+	r.n = (uint32_t)(image->n - at - sizeof r);
+	r.sum = sum(&r, image->p + at + sizeof r);
+	memcpy(image->p + at, &r, sizeof r);
+	buf_put(image, zeros, padded(image->n) - image->n);
 	l->used = true;
-	rc = write_at(l->fd, l->image.p + at, l->image.n - at, at);
+	rc = write_at(l->fd, image->p + at, image->n - at,
+		(size_t)l->now * STATE_LAP_BYTES + at);
 	if (rc == 0 && fdatasync(l->fd) != 0)
 		rc = -errno;
 	if (rc != 0) {
 		l->failed = true;
-		l->image.n = at;
+		image->n = at;
 	}
 	return rc;
 }
@@ -337,10 +440,17 @@ uint64_t state_log_draw_lap(void)
 	return lap;
 }
 
-void state_log_empty(struct state_log *l, uint64_t lap)
+void state_log_taken(struct state_log *l)
 {
-	buf_free(&l->image);
+	buf_free(&l->half[1 - l->now].image);
+	l->behind = false;
+}
+
+void state_log_clear(struct state_log *l, uint64_t lap)
+{
+	for (int i = 0; i < 2; i++)
+		buf_free(&l->half[i].image);
 	state_log_index_free(l);
-	l->lap = lap;
-	l->used = l->failed = false;
+	l->half[l->now].lap = lap;
+	l->behind = l->used = l->failed = false;
 }

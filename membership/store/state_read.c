@@ -65,6 +65,7 @@ struct reading {
 	MDB_cursor *cursor;
 	struct state_pairs *out;
 	size_t cap, bytes, bytes_max;
+	uint64_t lap;
 };
 
 static void keep(struct reading *r, struct state_bytes key, struct state_bytes value)
@@ -118,8 +119,8 @@ static void keep_logged(struct reading *r)
 {
 	const struct state_log *l = &r->db->log;
 
-	for (size_t i = 0; i < l->n_last; i++) {
-		const struct core_write *w = &l->last[i];
+	for (size_t i = 0; i < l->last.n; i++) {
+		const struct core_write *w = &l->last.write[i];
 
 		if (w->value != NULL)
 			keep(r, (struct state_bytes){w->key, w->key_n},
@@ -146,18 +147,19 @@ static int get_lap(void *ctx)
 		return rc == MDB_NOTFOUND ? 0 : state_errno(rc);
 	rc = state_value_open((struct state_bytes){v.mv_data, v.mv_size},
 		(struct state_bytes){(const uint8_t *)name, k.mv_size}, &value, &format);
-	if (rc == 0 && value.n == sizeof db->log.lap)
-		memcpy(&db->log.lap, value.p, value.n);
+	if (rc == 0 && value.n == sizeof r->lap)
+		memcpy(&r->lap, value.p, value.n);
 	return rc;
 }
 
-int state_read_lap(struct state_db *db)
+int state_read_lap(struct state_db *db, uint64_t *lap)
 {
 	struct reading r = {.db = db};
 	int rc = state_guarded(get_lap, &r);
 
 	if (r.txn != NULL)
 		mdb_txn_abort(r.txn);
+	*lap = r.lap;
 	return rc;
 }
 

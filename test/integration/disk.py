@@ -1,5 +1,6 @@
-"""Faults of one node's disk, as its writer meets them: that thread alone is traced, and what it asks of a file fails or
-doesn't return. No file system is needed that can do so, and the rest of the process runs as ever."""
+"""Faults of one node's disk, as its writer meets them: that thread alone is traced, with those that it starts, and what
+they ask of a file fails or doesn't return. No file system is needed that can do so, and the rest of the process runs as
+ever."""
 
 import contextlib
 import ctypes
@@ -11,8 +12,11 @@ import time
 
 import pytest
 
+from cluster import wait_for
+
 SEIZE, INTERRUPT, SYSCALL, DETACH, GETREGS, SETREGS = 0x4206, 0x4207, 24, 17, 12, 13
-O_TRACESYSGOOD, WALL = 1, 0x40000000
+O_TRACESYSGOOD, O_TRACECLONE = 1, 8
+WALL, WNOTHREAD = 0x40000000, 0x20000000
 SYSCALL_STOP = signal.SIGTRAP | 0x80
 EVENT_STOP = 128
 FLUSHES = {74, 75}  # fsync fdatasync, x86-64
@@ -42,8 +46,8 @@ def registers(tid):
 
 
 class Tracer(threading.Thread):
-    """Lets the traced thread run from system call to system call. All requests come from this one thread: the kernel asks
-    for that."""
+    """Lets the traced threads run from system call to system call; tid is the one that has just stopped. All requests come
+    from this one thread: the kernel asks for that."""
 
     def __init__(self, tid, meddle):
         super().__init__(daemon=True)
@@ -53,7 +57,7 @@ class Tracer(threading.Thread):
 
     def run(self):
         try:
-            ptrace(SEIZE, self.tid, O_TRACESYSGOOD)
+            ptrace(SEIZE, self.tid, O_TRACESYSGOOD | O_TRACECLONE)
             ptrace(INTERRUPT, self.tid)
             self.attached.set()
             self.trace()
@@ -62,37 +66,45 @@ class Tracer(threading.Thread):
             self.attached.set()
 
     def trace(self):
-        inside = wrong = False
-        while True:
-            status = self.wait()
+        inside, wrong = {self.tid: False}, {self.tid: False}
+        while inside:
+            self.tid, status = self.wait(inside)
             if not os.WIFSTOPPED(status):
-                return
+                inside.pop(self.tid, None)
+                continue
             stop = os.WSTOPSIG(status)
-            if self.end.is_set() and not wrong:
+            if self.end.is_set() and not wrong.get(self.tid):
                 ptrace(DETACH, self.tid)
-                return
+                inside.pop(self.tid, None)
+                continue
+            inside.setdefault(self.tid, False)
             if stop == SYSCALL_STOP:
-                inside = not inside
-                wrong = self.meddle(self, inside, wrong)
+                inside[self.tid] = not inside[self.tid]
+                wrong[self.tid] = self.meddle(self, inside[self.tid], wrong.get(self.tid, False))
             ptrace(SYSCALL, self.tid, stop if status >> 16 == 0 and stop != SYSCALL_STOP else 0)
 
-    def wait(self):
-        asked = False
+    def wait(self, tids):
+        asked = set()
         while True:
-            pid, status = os.waitpid(self.tid, WALL | os.WNOHANG)
-            if pid != 0:
-                return status
-            if self.end.is_set() and not asked:
-                ptrace(INTERRUPT, self.tid)
-                asked = True
+            tid, status = os.waitpid(-1, WALL | WNOTHREAD | os.WNOHANG)
+            if tid != 0:
+                return tid, status
+            for tid in tids.keys() - asked if self.end.is_set() else ():
+                asked.add(tid)
+                with contextlib.suppress(ProcessLookupError):
+                    ptrace(INTERRUPT, tid)
             time.sleep(POLL_S)
 
 
 def writer_of(node):
-    """The thread of membership that isn't its first."""
+    """The thread of membership that isn't its first, while it is the only other one: what it starts is traced from then
+    on."""
     pid = node.membership.pid
-    (tid,) = (int(t) for t in os.listdir(f"/proc/{pid}/task") if int(t) != pid)
-    return tid
+
+    def others():
+        return [int(t) for t in os.listdir(f"/proc/{pid}/task") if int(t) != pid]
+
+    return wait_for(lambda: len(tids := others()) == 1 and tids[0], 10, "only the writer beside the loop")
 
 
 # What a tracer does at a system call's begin (inside) or end; true while one is on its way that has to fail.

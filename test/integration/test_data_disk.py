@@ -12,13 +12,13 @@ import time
 import pytest
 
 import disk
-from cluster import Unequal, lap_of, wait_for
+from cluster import Unequal, lap_begins, lap_of, wait_for
 from control import Control
 from kv import digest, export, get, load, pairs, put, same_everywhere
 from net import Watch, hold, nothing
 
 STALL_S = 10
-RECORD = struct.Struct("=QQQ")  # begins each in kv/log: lap, checksum, length of what follows up to a multiple of 8
+RECORD = struct.Struct("=QQII")  # begins each in kv/log: lap, checksum, length of what follows up to a multiple of 8
 
 
 def numbered(n, size=200, prefix="entry"):
@@ -134,19 +134,21 @@ def n_records(node):
     """What the log of a node that is down has and its database doesn't."""
     copy = shutil.copy(data_file(node), node.dir / "copy.mdb")
     lap = lap_of(subprocess.run(["mdb_dump", "-n", "-p", copy], capture_output=True, text=True, check=True).stdout)
-    log, at, n = log_file(node).read_bytes(), 0, 0
-    while lap is not None and log[at:at + len(lap)] == lap:
-        n, at = n + 1, at + (RECORD.size + RECORD.unpack_from(log, at)[-1] + 7) // 8 * 8
+    log, n = log_file(node).read_bytes(), 0
+    at = lap_begins(log, lap)
+    while at is not None and log[at:at + len(lap)] == lap:
+        n, at = n + 1, at + (RECORD.size + RECORD.unpack_from(log, at)[2] + 7) // 8 * 8
     return n
 
 
 def bit_flipped(log):
-    """In the first of several records."""
+    """In the first of several records; the half that is not in use doesn't mind."""
     with open(log, "r+b") as f:
-        f.seek(RECORD.size)
-        (byte,) = f.read(1)
-        f.seek(RECORD.size)
-        f.write(bytes([byte ^ 1]))
+        for half in (0, log.stat().st_size // 2):
+            f.seek(half + RECORD.size)
+            (byte,) = f.read(1)
+            f.seek(half + RECORD.size)
+            f.write(bytes([byte ^ 1]))
 
 
 DAMAGE = {cut_off: "cut off", emptied: "is empty", bytes_wrong: "damaged", unreadable: "not a file",

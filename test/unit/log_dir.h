@@ -2,16 +2,18 @@
 #define TEST_UNIT_LOG_DIR_H
 /* A data directory with the shared data's database and its log, lives that end in it, and what is read afterwards. */
 #include <check.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "membership/store/state_log.h"
+#include "membership/store/state_db_int.h"
 #include "test/unit/scratch.h"
 
-enum { PIECES_MAX = 1000 };
+enum { PIECES_MAX = 3000 };
 
 static char dir[] = "/tmp/test_log.XXXXXX";
 static char file[64];
@@ -20,6 +22,29 @@ static struct {
 	struct state_pairs piece[PIECES_MAX];
 	size_t n_pieces, n;
 } stored;
+
+static enum { FLUSHES, FLUSH_FAILS, FLUSH_HANGS } log_flush, database_flush;
+
+/* The store's own, taken over. */
+__attribute__((visibility("default"))) int fdatasync(int fd)
+{
+	struct stat st, of_database;
+	bool database;
+
+	ck_assert_int_eq(fstat(fd, &st), 0);
+	database = stat(file, &of_database) == 0 && st.st_ino == of_database.st_ino;
+	switch (database ? database_flush : log_flush) {
+	case FLUSHES:
+		return fsync(fd);
+	case FLUSH_FAILS:
+		errno = EIO;
+		return -1;
+	case FLUSH_HANGS:
+		for (;;)
+			pause();
+	}
+	return -1;
+}
 
 static inline void setup(void)
 {
@@ -142,6 +167,35 @@ static inline void some_writes(struct state_db *db)
 	put(db, "first", NULL);
 	put(db, "gone", NULL);
 	put(db, "empty", "");
+}
+
+/* So long that the log turns to its other half some records later. */
+enum { LONG_BYTES = STATE_LAP_BYTES / 16 };
+
+static inline const char *long_value(int i)
+{
+	static char value[LONG_BYTES];
+
+	memset(value, 'a' + i % 26, sizeof value - 1);
+	return value;
+}
+
+/* The second half is begun, the database has taken over nothing: it hangs. */
+static inline void two_laps(struct state_db *db)
+{
+	char key[32];
+
+	put(db, "first", "makes the log");
+	database_flush = FLUSH_HANGS;
+	put(db, "a", "old");
+	put(db, "gone", "soon");
+	for (int i = 0; i < 20; i++) {
+		snprintf(key, sizeof key, "key/%02d", i);
+		put(db, key, long_value(i));
+	}
+	put(db, "a", "new");
+	put(db, "gone", NULL);
+	ck_assert(db->log.behind);
 }
 
 static inline void fill_with(char *value, size_t n)

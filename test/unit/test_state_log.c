@@ -1,7 +1,6 @@
 /* The log before the database: what it holds is stored, through crashes and over its laps. */
 #include <lmdb.h>
 #include <signal.h>
-#include <sys/stat.h>
 
 #include "membership/store/data_file.h"
 #include "membership/store/state.h"
@@ -71,7 +70,7 @@ START_TEST(test_killed)
 		struct state_db *db = must_open();
 		struct state_batch *batch =
 			calloc(1, sizeof *batch + 2 * sizeof batch->write[0]);
-		uint8_t value[3000] = {0};
+		static uint8_t value[LONG_BYTES];
 
 		batch->n = 2;
 		batch->owner = STATE_DATA;
@@ -152,6 +151,83 @@ START_TEST(test_no_record_comes_back)
 	reopen();
 	ck_assert_ptr_nonnull(find("a"));
 	ck_assert_uint_eq(find("a")->value_n, STATE_LOG_BYTES - 1);
+}
+END_TEST
+
+static void check_two_laps(void)
+{
+	char key[32];
+
+	ck_assert_uint_eq(stored.n, 22);
+	check("a", "new");
+	check("gone", NULL);
+	for (int i = 0; i < 20; i++) {
+		snprintf(key, sizeof key, "key/%02d", i);
+		check(key, long_value(i));
+	}
+}
+
+/* A crash before the database has taken over the first of two laps: both are read, and the second one counts. */
+START_TEST(test_two_laps)
+{
+	struct state_db *db;
+
+	crash_after(two_laps);
+	for (int i = 0; i < 3; i++) {
+		db = must_open();
+		check_two_laps();
+		ck_assert_int_eq(state_db_unsettled(db), i < 2);
+		if (i == 1)
+			ck_assert_int_eq(state_db_settle(db), 0);
+		state_db_close(db);
+	}
+	ck_assert(raw_has("key/19"));
+}
+END_TEST
+
+static void on_from_two_laps(struct state_db *db)
+{
+	char key[32];
+
+	for (int i = 0; i < 20; i++) {
+		snprintf(key, sizeof key, "key/%02d", i);
+		put(db, key, long_value(i));
+	}
+	put(db, "last", "one");
+}
+
+/* After such a crash the log goes on where it was, until it is full and the database takes over both. */
+START_TEST(test_on_from_two_laps)
+{
+	crash_after(two_laps);
+	crash_after(on_from_two_laps);
+	reopen();
+	check("a", "new");
+	check("key/19", long_value(19));
+	check("last", "one");
+}
+END_TEST
+
+/* Many laps behind each other, with a database that keeps up, by turns slower and faster than the log. */
+START_TEST(test_many_laps)
+{
+	struct state_db *db = must_open();
+	char key[32];
+
+	put(db, "first", "makes the log");
+	for (int i = 0; i < 100; i++) {
+		snprintf(key, sizeof key, "key/%02d", i % 30);
+		put(db, key, long_value(i));
+		if (i % 20 == 0)
+			state_db_settle_on(db);
+	}
+	state_db_close(db);
+	reopen();
+	ck_assert_uint_eq(stored.n, 31);
+	for (int i = 70; i < 100; i++) {
+		snprintf(key, sizeof key, "key/%02d", i % 30);
+		check(key, long_value(i));
+	}
 }
 END_TEST
 
@@ -258,6 +334,9 @@ int main(void)
 	tcase_add_loop_test(tc, test_killed, 0, 8);
 	tcase_add_test(tc, test_laps);
 	tcase_add_test(tc, test_no_record_comes_back);
+	tcase_add_test(tc, test_two_laps);
+	tcase_add_test(tc, test_on_from_two_laps);
+	tcase_add_test(tc, test_many_laps);
 	tcase_add_loop_test(tc, test_settles, 0, 2);
 	tcase_add_test(tc, test_aside);
 	tcase_set_timeout(tc, 60);

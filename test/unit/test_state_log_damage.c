@@ -1,8 +1,6 @@
 /* The log before the database on bad disks: flipped bits, cut off, forged, no flush, no space. */
-#include <errno.h>
 #include <fcntl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 
 #include "common/base/hash.h"
 #include "test/unit/log_dir.h"
@@ -11,17 +9,6 @@ enum {
 	HEAD_BYTES = 24,
 	RECORD_BYTES = 40
 }; /* of a record: a head of 8, key and value, padded */
-
-static bool flush_fails;
-
-/* The store's own, taken over. */
-__attribute__((visibility("default"))) int fdatasync(int fd)
-{
-	if (!flush_fails)
-		return fsync(fd);
-	errno = EIO;
-	return -1;
-}
 
 /* n bytes of the file at this place, read into p or written from it. */
 static void log_bytes(bool write, void *p, size_t n, off_t at)
@@ -68,6 +55,46 @@ START_TEST(test_flipped)
 	check("a", "1");
 	check("b", "2");
 	check("c", at < 2 * RECORD_BYTES || at % RECORD_BYTES >= 34 ? "3" : NULL);
+}
+END_TEST
+
+/* Where the last record of this half begins. */
+static off_t last_record(unsigned half)
+{
+	off_t at = (off_t)half * STATE_LAP_BYTES, last = -1;
+	uint64_t lap, record[HEAD_BYTES / 8];
+
+	log_bytes(false, &lap, sizeof lap, at);
+	for (;;) {
+		log_bytes(false, record, sizeof record, at);
+		if (record[0] != lap)
+			return last;
+		last = at;
+		at += HEAD_BYTES + ((off_t)(uint32_t)record[2] + 7) / 8 * 8;
+	}
+}
+
+/* The last record of the first lap was acknowledged when there is a second one; that one's own may have been cut off. */
+START_TEST(test_flipped_of_two_laps)
+{
+	struct state_db *db;
+	uint8_t byte;
+	off_t at;
+	int rc;
+
+	crash_after(two_laps);
+	at = last_record((unsigned)_i) + HEAD_BYTES;
+	log_bytes(false, &byte, 1, at);
+	byte ^= 1;
+	log_bytes(true, &byte, 1, at);
+	rc = state_db_open_data(dir, false, &db, err, sizeof err);
+	ck_assert_int_eq(rc, _i == 0 ? -EUCLEAN : 0);
+	if (rc != 0)
+		return;
+	state_db_close(db);
+	reopen();
+	check("a", "new");
+	ck_assert_ptr_nonnull(find("gone")); /* its deletion was the last */
 }
 END_TEST
 
@@ -134,10 +161,10 @@ START_TEST(test_flush_fails)
 
 	put(db, "first", "makes the log");
 	put(db, "a", "1");
-	flush_fails = true;
+	log_flush = database_flush = FLUSH_FAILS;
 	ck_assert_int_eq(put_as(db, "a", "2"), -EIO);
 	ck_assert_int_eq(put_as(db, "a", "3"), -EIO);
-	flush_fails = false;
+	log_flush = database_flush = FLUSHES;
 	put(db, "b", "4");
 	put(db, "c", "5");
 	state_db_close(db);
@@ -145,6 +172,38 @@ START_TEST(test_flush_fails)
 	check("b", "4");
 	check("c", "5");
 	ck_assert_ptr_nonnull(find("a"));
+}
+END_TEST
+
+/* The database fails while the log goes on: from then on nothing is taken that it can't have, and nothing is lost. */
+START_TEST(test_takeover_fails)
+{
+	struct state_db *db = must_open();
+	char key[32];
+	int n = 0;
+
+	put(db, "first", "makes the log");
+	database_flush = FLUSH_FAILS;
+	do {
+		snprintf(key, sizeof key, "key/%02d", n);
+		put(db, key, long_value(n++));
+	} while (!db->log.behind);
+	ck_assert_int_eq(state_db_settle(db), -EIO);
+	ck_assert_int_eq(put_as(db, "b", "1"), -EIO);
+	ck_assert(state_db_unsettled(db));
+	database_flush = FLUSHES;
+	put(db, "c", "2");
+	ck_assert(!state_db_unsettled(db));
+	put(db, "d", "3");
+	ck_assert(state_db_unsettled(db));
+	state_db_close(db);
+	reopen();
+	check("c", "2");
+	check("d", "3");
+	for (int i = 0; i < n; i++) {
+		snprintf(key, sizeof key, "key/%02d", i);
+		check(key, long_value(i));
+	}
 }
 END_TEST
 
@@ -208,10 +267,12 @@ int main(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, test_flipped, 0, 120);
+	tcase_add_loop_test(tc, test_flipped_of_two_laps, 0, 2);
 	tcase_add_loop_test(tc, test_forged, HEAD_BYTES, HEAD_BYTES + 6);
 	tcase_add_loop_test(tc, test_cut_off, 0, 2);
 	tcase_add_test(tc, test_half_made);
 	tcase_add_test(tc, test_flush_fails);
+	tcase_add_test(tc, test_takeover_fails);
 	tcase_add_test(tc, test_full);
 	tcase_set_timeout(tc, 60);
 	suite_add_tcase(suite, tc);
