@@ -296,7 +296,7 @@ void collect_evaluate(struct data *d, struct op *op)
 		if (now != e || entry_reserved(e) ||
 			!entry_collect(&e->w, &op->min, &d->txn.arena, &w))
 			continue;
-		txn_keep(d, &w, e->index);
+		txn_keep(d, e, &w);
 		if (w.siblings.n == 0 && e->index > d->txn.floor)
 			d->txn.floor = e->index;
 		n++;

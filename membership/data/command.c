@@ -252,7 +252,7 @@ static void write(struct data *d, struct op *op, const struct entry *now,
 		&(struct record){.dot = op->dot,
 			.report = op->cmd.ack == DATA_ACK_MAJORITY && ack_far(d)},
 		&w);
-	token_of(txn_put(d, &w), op->reply.version);
+	token_of(txn_put(d, now, &w), op->reply.version);
 	vec_free(&context);
 }
 

@@ -389,10 +389,10 @@ void txn_run(struct data *d);
 bool txn_idle(const struct data *d);
 /* What is there now, with what the running evaluation has changed. NULL: nothing. */
 struct entry *txn_find(struct data *d, struct msg_span key);
-/* The key's new state. */
-struct entry *txn_put(struct data *d, const struct wire_entry *w);
+/* The key's new state; now: what txn_find() has found of it, gone afterwards perhaps. */
+struct entry *txn_put(struct data *d, const struct entry *now, const struct wire_entry *w);
 /* The same to readers: keeps its place among the changes. */
-void txn_keep(struct data *d, const struct wire_entry *w, uint64_t index);
+void txn_keep(struct data *d, const struct entry *now, const struct wire_entry *w);
 /* What comes from a peer. What is there afterwards, changed or not. */
 struct entry *txn_merge(struct data *d, const struct wire_entry *w,
 	const struct merge_rule *rule, const struct id128 *from);

@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "common/base/mem.h"
+
 static int by_key(const struct entry *a, const struct entry *b)
 {
 	return key_cmp(a->w.key, b->w.key);
@@ -84,13 +86,41 @@ static void count(struct map *m, const struct entry *e, uint64_t by)
 	m->conflicts += by * (e->w.siblings.n > 1);
 }
 
+/* Of the same key: e takes the place of old in the tree, without a search and without balancing anything anew. */
+static void replace(struct map *m, struct entry *old, struct entry *e)
+{
+	struct entry *parent = RB_PARENT(old, by_key);
+
+	e->by_key = old->by_key;
+	if (parent == NULL)
+		RB_ROOT(&m->by_key) = e;
+	else if (RB_LEFT(parent, by_key) == old)
+		RB_LEFT(parent, by_key) = e;
+	else
+		RB_RIGHT(parent, by_key) = e;
+	if (RB_LEFT(e, by_key) != NULL)
+		RB_PARENT(RB_LEFT(e, by_key), by_key) = e;
+	if (RB_RIGHT(e, by_key) != NULL)
+		RB_PARENT(RB_RIGHT(e, by_key), by_key) = e;
+}
+
+/* Out of all but the order of keys. */
+static void leave(struct map *m, struct entry *e)
+{
+	RB_REMOVE(changes, &m->by_index, e);
+	if (e->loose)
+		TAILQ_REMOVE(&m->loose, e, by_loose);
+	count(m, e, UINT64_MAX);
+}
+
 void map_put(struct map *m, struct entry *e)
 {
 	struct entry *old = RB_INSERT(keys, &m->by_key, e);
 
 	if (old != NULL) {
-		map_drop(m, old);
-		RB_INSERT(keys, &m->by_key, e);
+		replace(m, old, e);
+		leave(m, old);
+		free(old);
 	}
 	old = RB_INSERT(changes, &m->by_index, e);
 	assert(old == NULL);
@@ -102,10 +132,7 @@ void map_put(struct map *m, struct entry *e)
 void map_take(struct map *m, struct entry *e)
 {
 	RB_REMOVE(keys, &m->by_key, e);
-	RB_REMOVE(changes, &m->by_index, e);
-	if (e->loose)
-		TAILQ_REMOVE(&m->loose, e, by_loose);
-	count(m, e, UINT64_MAX);
+	leave(m, e);
 }
 
 void map_drop(struct map *m, struct entry *e)
@@ -120,4 +147,21 @@ struct entry *map_since(const struct map *m, uint64_t after)
 	struct entry like = {.index = after + 1};
 
 	return RB_NFIND(changes, &head, &like);
+}
+
+struct entry *map_later(struct entry *e)
+{
+	return RB_NEXT(changes, NULL, e);
+}
+
+struct entry **map_take_all(struct map *m)
+{
+	struct entry **all = xcalloc(m->n, sizeof(struct entry *)), *e;
+	size_t n = 0;
+
+	RB_FOREACH(e, changes, &m->by_index)
+	all[n++] = e;
+	assert(n == m->n);
+	map_init(m);
+	return all;
 }

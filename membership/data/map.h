@@ -34,5 +34,9 @@ void map_take(struct map *m, struct entry *e);
 void map_drop(struct map *m, struct entry *e);
 /* The first entry with an index > after. */
 struct entry *map_since(const struct map *m, uint64_t after);
+/* The one changed next after e. */
+struct entry *map_later(struct entry *e);
+/* All m->n of them in the order of their changes; the map is empty, they and the list are the caller's. */
+struct entry **map_take_all(struct map *m);
 
 #endif

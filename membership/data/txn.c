@@ -74,9 +74,9 @@ struct entry *txn_find(struct data *d, struct msg_span key)
 	return map_find(&d->map, key);
 }
 
-static struct entry *put(struct data *d, const struct wire_entry *w, uint64_t index)
+static struct entry *put(struct data *d, const struct entry *before, const struct wire_entry *w,
+	uint64_t index)
 {
-	const struct entry *before = txn_find(d, w->key);
 	struct entry *e = entry_new(w);
 
 	d->txn.grown += (int64_t)(w->siblings.n > 0 ? e->bytes : 0) -
@@ -87,14 +87,14 @@ static struct entry *put(struct data *d, const struct wire_entry *w, uint64_t in
 	return e;
 }
 
-struct entry *txn_put(struct data *d, const struct wire_entry *w)
+struct entry *txn_put(struct data *d, const struct entry *now, const struct wire_entry *w)
 {
-	return put(d, w, ++d->txn.index);
+	return put(d, now, w, ++d->txn.index);
 }
 
-void txn_keep(struct data *d, const struct wire_entry *w, uint64_t index)
+void txn_keep(struct data *d, const struct entry *now, const struct wire_entry *w)
 {
-	put(d, w, index);
+	put(d, now, w, now->index);
 }
 
 static bool unchanged(const struct entry *now, const struct wire_entry *w)
@@ -145,7 +145,7 @@ struct entry *txn_merge(struct data *d, const struct wire_entry *w,
 		tell_event(d, DATA_EV_CONFLICT, from,
 			"%.*s has more than %d values: the oldest are gone", (int)w->key.n,
 			w->key.p, WIRE_DATA_SIBLINGS_MAX);
-	e = txn_put(d, &out);
+	e = txn_put(d, now, &out);
 	if (e->w.siblings.n > 1 && e->w.siblings.n > before)
 		tell_conflict(d, e, from);
 	return e;
@@ -248,7 +248,7 @@ static void write_all(struct data *d)
 	struct txn *b = &d->txn;
 	struct entry *e;
 
-	for (e = map_since(&b->overlay, 0); e != NULL; e = map_since(&b->overlay, e->index))
+	for (e = map_since(&b->overlay, 0); e != NULL; e = map_later(e))
 		disk_put_entry(&b->writes, d->generation, e);
 	write_vector(d, DISK_VECTOR, &d->vector, &b->vector);
 	write_vector(d, DISK_GC, &d->gc, &b->gc);
@@ -283,11 +283,12 @@ static void clear(struct data *d)
 /* The overlay's entries become the map's, in the order of their indices. */
 static void apply_entries(struct data *d)
 {
-	struct map *from = &d->txn.overlay;
-	struct entry *e, *old;
+	size_t n = d->txn.overlay.n;
+	struct entry **list = map_take_all(&d->txn.overlay);
 
-	while ((e = map_since(from, 0)) != NULL) {
-		map_take(from, e);
+	for (size_t i = 0; i < n; i++) {
+		struct entry *e = list[i], *old;
+
 		d->changed |= !entry_reserved(e);
 		d->collect_due |= entry_reserved(e);
 		if (e->w.siblings.n > 0) {
@@ -299,6 +300,7 @@ static void apply_entries(struct data *d)
 			map_drop(&d->map, old);
 		free(e);
 	}
+	free(list);
 }
 
 static void swap_vec(struct vec *a, struct vec *b)

@@ -301,7 +301,8 @@ START_TEST(a_map_keeps_its_sums)
 {
 	struct map m;
 	struct rng r;
-	uint64_t index = 0, hash = 0, bytes = 0, alive = 0, last = 0;
+	uint64_t index = 0, hash = 0, bytes = 0, alive = 0, last = 0, n;
+	struct entry **all;
 
 	map_init(&m);
 	rng_init(&r, 3);
@@ -324,7 +325,8 @@ START_TEST(a_map_keeps_its_sums)
 		e->index = ++index;
 		map_put(&m, e);
 	}
-	for (struct entry *e = map_since(&m, 0); e != NULL; e = map_since(&m, e->index)) {
+	for (struct entry *e = map_since(&m, 0); e != NULL; e = map_later(e)) {
+		ck_assert_ptr_eq(map_later(e), map_since(&m, e->index));
 		ck_assert_uint_gt(e->index, last);
 		last = e->index;
 		bytes += e->bytes;
@@ -341,6 +343,16 @@ START_TEST(a_map_keeps_its_sums)
 		ck_assert(next == NULL || key_cmp(e->w.key, next->w.key) < 0);
 		ck_assert_ptr_eq(map_after(&m, e->w.key), next);
 	}
+	n = m.n;
+	all = map_take_all(&m);
+	ck_assert_uint_eq(m.n, 0);
+	for (uint64_t i = 0; i < n; i++) {
+		ck_assert(i == 0 || all[i - 1]->index < all[i]->index);
+		map_put(&m, all[i]);
+	}
+	free(all);
+	ck_assert_uint_eq(m.n, n);
+	ck_assert_uint_eq(m.hash, hash);
 	map_clear(&m);
 	ck_assert_uint_eq(m.n, 0);
 }
