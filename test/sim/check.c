@@ -104,6 +104,8 @@ static void note_join(struct proc *p, const struct core_command *cmd)
 	n->join_target = target->id;
 	n->join_member = st.member_id;
 	n->join_identity = st.identity;
+	n->join_auto = st.mode_auto;
+	n->join_swaps = p->n_swaps;
 	check_may_mix(p->sim, p->id, target->id);
 	n->excuses |= EXCUSE_JOINED;
 }
@@ -136,6 +138,22 @@ void check_command(struct proc *p, const struct core_command *cmd)
 	}
 }
 
+/* Of the node itself, that is: meanwhile another one may have joined it, and automatic clusters merge. */
+static void check_unchanged(struct proc *p, const struct core_status *st)
+{
+	const struct check_node *n = node_of(p);
+
+	if (n->excuses & (EXCUSE_LEFT | EXCUSE_REMOVED | EXCUSE_CLEANED | EXCUSE_TWIN))
+		return;
+	if (!id_eq(&st->member_id, &n->join_member))
+		sim_fail(p->sim, "e", "%s: a failed join has changed its member id", p->label);
+	if (p->n_swaps != n->join_swaps)
+		sim_fail(p->sim, "e", "%s: a failed join has changed its data", p->label);
+	if (!n->join_auto && !st->mode_auto &&
+		!id_eq(&st->identity.cluster_id, &n->join_identity.cluster_id))
+		sim_fail(p->sim, "e", "%s: a failed join has changed its cluster", p->label);
+}
+
 void check_reply(struct proc *p, const struct core_reply *r)
 {
 	struct check_node *n;
@@ -156,10 +174,7 @@ void check_reply(struct proc *p, const struct core_reply *r)
 			sim_fail(p->sim, "e", "%s: joined, but kept its member id", p->label);
 		return;
 	}
-	/* the other one may have joined us meanwhile; then our member id stays all the same */
-	if (!id_eq(&st.member_id, &n->join_member) &&
-		!(n->excuses & (EXCUSE_LEFT | EXCUSE_REMOVED | EXCUSE_CLEANED | EXCUSE_TWIN)))
-		sim_fail(p->sim, "e", "%s: a failed join has changed its member id", p->label);
+	check_unchanged(p, &st);
 }
 
 /* --- events */

@@ -2,7 +2,8 @@
 #define TEST_SIM_SETTLE_H
 /*
  * What must hold a while after the last fault: all that can reach each other agree on one view and one identity
- * (invariant a), automatic clusters are one (d), and who stands apart has a reason to (e).
+ * (invariant a), automatic clusters are one (d), who stands apart has a reason to (e), and at rest nothing is said but
+ * heartbeats and few changes (f).
  */
 #include "test/sim/sim.h"
 
