@@ -429,7 +429,7 @@ void on_summary(struct core *c, struct conn *k, const struct wire_summary *s)
 		if (may_repair(c, k, (int32_t)i) && (theirs == NULL || compare(m, theirs) > 0))
 			bits_set(&k->dirty, i);
 	}
-	for (size_t i = 0; i < c->n_graves && c->role == WIRE_CORE; i++) {
+	for (size_t i = 0; i < c->n_graves; i++) {
 		const struct grave *g = &c->grave[i];
 		const struct wire_version *theirs;
 

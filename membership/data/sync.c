@@ -7,7 +7,7 @@
 
 #include "membership/data/data_int.h"
 
-enum { SYNCS_MAX = 2, DIFFERS_MS = 1000 };
+enum { SYNCS_MAX = 2, DIFFERS_MS = 1000, ASK_AGAIN_MS = 5000 };
 
 void sync_want(struct data *d, struct peer *p)
 {
@@ -256,6 +256,9 @@ void sync_finish(struct data *d, struct peer *p, const struct wire_data_synced *
 	p->sync.at_ms = 0;
 	p->sync.compare = p->sync.pulled = false;
 	sync_stop(d, p);
+	/* what it left to a stopped core it may take later: when it has heard that this one left */
+	if (d->role == WIRE_REPLICA)
+		wake_at(d, d->now_ms + ASK_AGAIN_MS);
 }
 
 void sync_done(struct data *d, struct op *op)

@@ -239,6 +239,33 @@ static void core_becomes_replica(struct story *st)
 	expect_equal(st, "1-3", 10000);
 }
 
+/* n1 leaves while the other core is cut off: a replica alone hears of it, and has what n1 wrote. */
+static void replica_is_the_last_that_knows(struct story *st)
+{
+	struct core_command go = {.kind = CORE_CMD_LEAVE, .force = true};
+	struct sim_setup setup = story_setup(3);
+	unsigned w;
+
+	setup.replicas = 1;
+	world(st, &setup);
+	start_all(st);
+	expect_view(st, "1-3", "1-3", 5000);
+	run(st, 3000);
+	put(st, 2, 1, DATA_ACK_MAJORITY, DATA_OK);
+	isolate(st, 2, true);
+	expect_view(st, "1 3", "1 3", 5000);
+	w = put(st, 1, 0, DATA_ACK_LOCAL, DATA_OK);
+	expect_value(st, "3", 0, w, 1000);
+	expect_answer(st, 1, proc_command(node(st, 1), &go), CORE_OK, 20000);
+	expect_view(st, "3", "3", 5000);
+	run(st, 30000); /* a bare id is left of it */
+	isolate(st, 2, false);
+	expect_view(st, "2-3", "2-3", 20000);
+	expect_members(st, 2, 2, 5000);
+	expect_value(st, "2", 0, w, 10000);
+	expect_equal(st, "2-3", 5000);
+}
+
 const struct story_row stories_l[] = {
 	{"K-A7a", "of two that join each other one keeps its data",
 		crossing_joins_keep_one_side, 8},
@@ -259,5 +286,7 @@ const struct story_row stories_l[] = {
 		both_sides_write, 0},
 	{"K-E1", "what a core wrote before it became a replica is the cluster's",
 		core_becomes_replica, 0},
+	{"K-E2", "a replica alone knows who left and what he wrote: the cores learn both",
+		replica_is_the_last_that_knows, 0},
 };
 const size_t n_stories_l = sizeof stories_l / sizeof stories_l[0];
