@@ -100,6 +100,29 @@ static void removed_while_off_hands_over(struct story *st)
 	expect_equal(st, "1-2", 5000);
 }
 
+/* Nothing else happens to those that take it over: that it is there again must be enough. */
+static void cleaned_one_hands_over_to_a_calm_cluster(struct story *st)
+{
+	struct sim_setup setup = story_setup(4);
+	unsigned w;
+
+	setup.autoclean_ms = 6000;
+	world(st, &setup);
+	start_all(st);
+	expect_view(st, "1-4", "1-4", 5000);
+	run(st, 3000);
+	isolate(st, 4, true);
+	expect_view(st, "4", "4", 5000);
+	w = put(st, 4, 0, DATA_ACK_ONE, DATA_OK);
+	expect_members(st, 1, 3, 30000);
+	run(st, 10000 + 1000 * st->round);
+	isolate(st, 4, false);
+	expect_view(st, "1-4", "1-4", 15000);
+	expect_value(st, "1-4", 0, w, 5000);
+	expect_apart(st, 4, CORE_APART_NO, 0);
+	expect_equal(st, "1-4", 5000);
+}
+
 /* Only what is durable with the one that stays may go. */
 static void two_leave_at_once(struct story *st)
 {
@@ -275,6 +298,8 @@ const struct story_row stories_l[] = {
 		joiner_dies_in_a_copy, 40},
 	{"K-A8", "who was removed while off hands over what it wrote",
 		removed_while_off_hands_over, 0},
+	{"K-A8b", "a cleaned member hands over although nothing else changes with the others",
+		cleaned_one_hands_over_to_a_calm_cluster, 5},
 	{"K-B10", "a node with a wrong clock does not write", wrong_clock_does_not_write, 2},
 	{"K-B11", "two leave at once: who stays has it all", two_leave_at_once, 4},
 	{"K-C5", "writes go round an RPC port that is closed to one", round_a_closed_port, 0},
