@@ -56,7 +56,8 @@ enum {
 	LEAVE_ACK_MS = 3000,
 	LEAVE_TELL_MS = 500,
 	TRANSIT_MS = 1000,
-	NOTICE_MS = 30000, /* the one that is gone may still hand its data over */
+	NAME_POLL_MS = 30000, /* so often who gave way for its name asks for it again */
+	NOTICE_MS = 30000,    /* the one that is gone may still hand its data over */
 	RESTART_MS = 10000,
 	RESTART_TAKEN_BACK_MS = 9000, /* nobody restarted me: before the others give me up */
 	PERSIST_RETRY_MS = 1000,

@@ -4,7 +4,7 @@
 
 /* Two with one name, two processes with one identity, and the address that somebody new answers at. */
 
-enum { NAME_POLL_MS = 30000, CLONE_SURE_MS = 3000 };
+enum { CLONE_SURE_MS = 3000 };
 
 /* Typed as a node name: an id alone was given the host of this node. */
 static struct member *member_by_hex(const struct core *c, const char *name)

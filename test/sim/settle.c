@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "membership/core/limits.h"
 #include "test/sim/check.h"
 #include "test/sim/faults.h"
 #include "test/sim/proc.h"
@@ -441,7 +442,7 @@ static void check_rest(struct sim *s, const struct rest *before)
 	}
 }
 
-/* The longest that anybody waits before it lists a new link, now or earlier while settling. */
+/* The longest that anybody waits before it lists a new link, or asks for its name again, now or earlier while settling. */
 static uint64_t longest_hold_us(const struct sim *s, uint64_t so_far_us)
 {
 	for (unsigned i = 0; i < s->n_procs; i++) {
@@ -452,6 +453,8 @@ static uint64_t longest_hold_us(const struct sim *s, uint64_t so_far_us)
 		core_status(s->proc[i].core, &st);
 		if (st.hold_ms * 1000 > so_far_us)
 			so_far_us = st.hold_ms * 1000;
+		if (st.apart == CORE_APART_NAME && NAME_POLL_MS * UINT64_C(1000) > so_far_us)
+			so_far_us = NAME_POLL_MS * UINT64_C(1000);
 	}
 	return so_far_us;
 }
