@@ -30,12 +30,19 @@ static bool anybody_left(const struct sim *s)
 	return false;
 }
 
-/* Nobody is introduced to others by a replica. */
-static bool seeds_are_replicas(const struct sim *s)
+/* Nobody is introduced to others by a replica, nor by who stands apart. */
+static bool seeds_are_no_help(const struct sim *s)
 {
-	for (unsigned i = 0; i < s->n_procs; i++)
-		if (s->true_candidates >> i & 1 && s->proc[i].conf.role == WIRE_CORE)
+	for (unsigned i = 0; i < s->n_procs; i++) {
+		struct core_status st = {.apart = CORE_APART_NO};
+
+		if (!(s->true_candidates >> i & 1) || s->proc[i].conf.role != WIRE_CORE)
+			continue;
+		if (s->proc[i].core != NULL)
+			core_status(s->proc[i].core, &st);
+		if (st.apart == CORE_APART_NO)
 			return false;
+	}
 	return true;
 }
 
@@ -65,7 +72,7 @@ static void put_all_back(struct sim *s)
 void settle_begin(struct sim *s)
 {
 	bool all =
-		s->plan != NULL && (is_for_ever(s) || anybody_left(s) || seeds_are_replicas(s));
+		s->plan != NULL && (is_for_ever(s) || anybody_left(s) || seeds_are_no_help(s));
 	uint64_t everybody = (UINT64_C(1) << s->n_procs) - 1;
 
 	sim_say(s, NULL, "--- faults are over");
