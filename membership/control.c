@@ -29,14 +29,13 @@ void control_drop(struct control_client *cl, const char *why)
 static void client_free(struct control_client *cl)
 {
 	struct control *c = cl->control;
-	struct pending *p;
 
 	if (*cl->dead != '\0')
 		log_warn("client_closed", "uid=%u pid=%d why=\"%s\"", (unsigned)cl->uid,
 			(int)cl->pid, cl->dead);
 	control_client_stop(cl);
 	close(cl->fd);
-	LIST_FOREACH (p, &c->pending, next)
+	for (struct pending *p = LIST_FIRST(&c->pending); p != NULL; p = LIST_NEXT(p, next))
 		if (p->client == cl)
 			p->client = NULL;
 	c->n_clients--;

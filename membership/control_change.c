@@ -68,12 +68,11 @@ static void number_done(struct pending *p)
 
 struct pending *control_pending_find(const struct control *c, uint32_t request)
 {
-	struct pending *p;
+	struct pending *p = LIST_FIRST(&c->by_request[request % CONTROL_BUCKETS]);
 
-	LIST_FOREACH (p, &c->by_request[request % CONTROL_BUCKETS], same_bucket)
-		if (p->request == request)
-			return p;
-	return NULL;
+	while (p != NULL && p->request != request)
+		p = LIST_NEXT(p, same_bucket);
+	return p;
 }
 
 void control_pending_free(struct pending *p)
@@ -178,14 +177,13 @@ void control_progress(struct control *c)
 	struct core_status s = {.busy = ""};
 	const struct core *core = shell_core(c->shell);
 	struct shell_progress copy = {0};
-	struct pending *p;
 
 	if (LIST_EMPTY(&c->pending))
 		return;
 	if (core != NULL)
 		core_status(core, &s);
 	(void)shell_data_progress(c->shell, &copy);
-	LIST_FOREACH (p, &c->pending, next) {
+	for (struct pending *p = LIST_FIRST(&c->pending); p != NULL; p = LIST_NEXT(p, next)) {
 		bool copies = p->method == CTL_JOIN || p->method == CTL_LEAVE;
 		struct ctl_progress note = {.request = p->id,
 			.text = s.busy[0] != '\0' ? control_clip(s.busy, CTL_TEXT_MAX)

@@ -371,8 +371,9 @@ START_TEST(test_each_reply_finds_its_request)
 		request = shell.cmd.request;
 	}
 	for (unsigned i = MANY; i > 0; i--) {
-		struct core_reply reply = {.request = request--};
+		struct core_reply reply = {.request = request};
 
+		request--;
 		snprintf(reply.name, sizeof reply.name, "reply %u", i);
 		fake_reply(&shell, &reply);
 		turn();
