@@ -502,6 +502,8 @@ void sync_want(struct data *d, struct peer *p);
 void sync_stop(struct data *d, struct peer *p);
 void sync_view(struct data *d, struct peer *p);
 void sync_hashes(struct data *d, struct peer *p);
+/* Is everything being compared with a peer's? Nobody else is listened to meanwhile. */
+bool sync_comparing(const struct data *d);
 void sync_run(struct data *d);
 void sync_tick(struct data *d);
 /* An answer to sync as an op, or NULL when it makes no sense. */

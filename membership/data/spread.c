@@ -250,6 +250,10 @@ static void apply(struct data *d, struct op *op, const struct wire_data_record *
 	uint64_t have = vec_get(&d->txn.vector, &dot);
 
 	own_seen(d, &dot, &op->peer);
+	if (sync_comparing(d)) {
+		op->gap = true;
+		return;
+	}
 	if (dot.n > have + 1 && !MUTANT(DATA_OVER_GAP)) {
 		op->gap = true;
 		return;

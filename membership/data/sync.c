@@ -74,9 +74,21 @@ static void start(struct data *d, struct peer *p, enum wire_sync_mode mode)
 	ask(d, p);
 }
 
+/*
+ * One at a time: an entry says which comparison met it last, and another's sweep would take it for deleted. And nothing
+ * else meanwhile: what the source has replaced and others still send would stand beside what took its place until the end.
+ */
+bool sync_comparing(const struct data *d)
+{
+	for (size_t i = 0; i < d->n_peers; i++)
+		if (d->peer[i].sync.running && d->peer[i].sync.mode == WIRE_SYNC_COPY)
+			return true;
+	return false;
+}
+
 void sync_run(struct data *d)
 {
-	if (!d->sync_due)
+	if (!d->sync_due || sync_comparing(d))
 		return;
 	d->sync_due = false;
 	for (size_t i = 0; i < d->n_peers && d->syncs < SYNCS_MAX; i++) {
@@ -160,15 +172,6 @@ struct op *sync_op(enum op_kind kind, struct msg_reader r)
 	return op;
 }
 
-/* One at a time: an entry says which comparison met it last, and another's sweep would take it for deleted. */
-static bool comparing(const struct data *d)
-{
-	for (size_t i = 0; i < d->n_peers; i++)
-		if (d->peer[i].sync.running && d->peer[i].sync.mode == WIRE_SYNC_COPY)
-			return true;
-	return false;
-}
-
 void sync_answered(struct data *d, const struct call *c, struct msg_reader r, const char *error)
 {
 	struct peer *p = peer_find(d, &c->peer);
@@ -185,12 +188,13 @@ void sync_answered(struct data *d, const struct call *c, struct msg_reader r, co
 	}
 	m = &op->m.synced;
 	clock_sample(d, p, c->at_us, m->wall_ms);
+	if (p->sync.mode != WIRE_SYNC_COPY && sync_comparing(d)) {
+		op_free(op);
+		later(d, p);
+		return;
+	}
 	if (m->stale && p->sync.mode == WIRE_SYNC_TAIL) {
 		op_free(op);
-		if (comparing(d)) {
-			later(d, p);
-			return;
-		}
 		tell_event(d, DATA_EV_STALE, &p->id,
 			"away too long: everything is compared with what others have");
 		start(d, p, WIRE_SYNC_COPY);
