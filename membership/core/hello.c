@@ -191,7 +191,8 @@ static void notice(struct core *c, struct conn *k)
 	k->phase = CONN_NOTICE;
 	k->deadline_ms = c->now_ms + NOTICE_MS;
 	notice_send(c, k, c->member[k->peer]);
-	c->edges_dirty = true; /* the shared data looks again: from here on it may catch up from there */
+	c->edges_dirty =
+		true; /* the shared data looks again: from here on it may catch up from there */
 	if (k->target != NO_INDEX)
 		c->member[k->target]->dialing = 0;
 	if (k->purpose == FOR_CANDIDATE)
