@@ -131,6 +131,7 @@ void core_free(struct core *c)
 	free(c->marks);
 	free(c->ways);
 	free(c->wide);
+	free(c->near);
 	free(c->edged);
 	free(c->vacant);
 	free(c->grave);

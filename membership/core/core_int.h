@@ -11,6 +11,12 @@ struct ways {
 	bool known; /* else it is to be looked up in the list of edges */
 };
 
+/* Where a member is; tag: other bits of its id's hash, so that seldom another member is looked at on the way. */
+struct slot {
+	uint32_t tag;
+	int32_t index; /* NO_INDEX: free */
+};
+
 struct core {
 	/* configuration, owned */
 	char *node_name, *cluster_name, *host, *program;
@@ -56,7 +62,7 @@ struct core {
 	/* members: 0 is me */
 	struct member **member;
 	size_t n, cap;
-	int32_t *slot; /* open addressing, id → index */
+	struct slot *slot; /* open addressing, id → index */
 	size_t n_slots;
 	uint64_t bucket[WIRE_BUCKETS];
 	size_t n_departed; /* of the members, here to be told and talked to */
@@ -106,6 +112,9 @@ struct core {
 	uint32_t *marks; /* the last search that came to each member */
 	struct ways *ways;
 	size_t marks_cap;
+	int32_t *
+		near; /* members whom the last plan wanted, did before, or holds something against */
+	size_t n_near, near_cap;
 	int32_t *wide; /* scratch: all ways from one member */
 	size_t wide_cap;
 	int32_t *
@@ -185,6 +194,23 @@ static inline bool due(const struct core *c, uint64_t at_ms)
 {
 	return at_ms != 0 && at_ms <= c->now_ms;
 }
+
+/*
+ * The member at i, of a pass over all of them in order. In a large cluster each is somewhere else in memory, and such a
+ * pass is little but waiting: what comes some members later is sent for now.
+ */
+static inline struct member *member_pass(const struct core *c, size_t i)
+{
+	enum { AHEAD = 12, LINE = 64 };
+
+	if (i + AHEAD < c->n) {
+		const char *later = (const char *)c->member[i + AHEAD];
+
+		__builtin_prefetch(later);
+		__builtin_prefetch(later + LINE);
+	}
+	return c->member[i];
+}
 bool identity_less(const struct wire_identity *a, const struct wire_identity *b);
 bool identity_same(const struct wire_identity *a, const struct wire_identity *b);
 
@@ -229,5 +255,7 @@ bool quorum_soon(const struct core *c);
 /* --- ring.c --- */
 void ring_hashes(struct member *m);
 void neighbours_update(struct core *c); /* sets wanted */
+/* Whom a dial in need leads to is wanted for a while. */
+void want_for_now(struct core *c, int32_t index);
 
 #endif

@@ -198,10 +198,12 @@ static void burst_step(struct core *c)
 		size_t pick = i + (size_t)rng_below(&c->rng, n - i);
 		struct member *m = c->member[ready[pick]];
 
+		int32_t at = ready[pick];
+
 		ready[pick] = ready[i];
 		m->burst_left--;
 		m->burst_ms = c->now_ms + 500;
-		m->want_until_ms = c->now_ms + WANT_STABLE_MS;
+		want_for_now(c, at);
 		dial_member(c, m);
 	}
 	c->burst_on = left > 0;
@@ -303,8 +305,8 @@ static void plan_at(struct core *c, uint64_t at_ms)
 static void plan_next(struct core *c)
 {
 	c->plan_ms = UINT64_MAX;
-	for (size_t i = 1; i < c->n; i++) {
-		const struct member *m = c->member[i];
+	for (size_t i = 0; i < c->n_near; i++) {
+		const struct member *m = c->member[c->near[i]];
 
 		if (m->want_until_ms > c->now_ms)
 			plan_at(c, m->want_until_ms);
@@ -323,9 +325,9 @@ void plan(struct core *c)
 		return;
 	for (size_t i = 0; i < c->n_edged; i++)
 		plan_link(c, c->member[c->edged[i]]);
-	for (size_t i = 1; i < c->n; i++)
-		if (c->member[i]->wanted)
-			plan_dial(c, c->member[i]);
+	for (size_t i = 0; i < c->n_near; i++)
+		if (c->member[c->near[i]]->wanted)
+			plan_dial(c, c->member[c->near[i]]);
 	needless_cancel(c);
 	if (c->burst_on && c->now_ms >= c->burst_next_ms)
 		burst_step(c);

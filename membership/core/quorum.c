@@ -64,26 +64,27 @@ void voters_choose(struct core *c)
 
 	self(c)->voters = c->voters;
 	for (size_t i = 0; i < c->n; i++) {
-		if (!in_a_set(c->member[i]))
-			continue;
-		several |= one != 0 && c->member[i]->voters != one;
-		one = c->member[i]->voters;
-	}
-	c->voters_now = one;
-	if (several) {
-		set = xcalloc(c->n, sizeof *set);
-		for (size_t i = 0; i < c->n; i++)
-			if (in_a_set(c->member[i]))
-				set[n++] = c->member[i]->voters;
-		c->voters_now = largest(c, set, n).set;
-		free(set);
-	}
-	for (size_t i = 0; i < c->n; i++) {
-		struct member *m = c->member[i];
+		struct member *m = member_pass(c, i);
 
-		m->voter = in_a_set(m) && m->voters == c->voters_now;
+		m->voter = in_a_set(m);
+		if (m->voter) {
+			several |= one != 0 && m->voters != one;
+			one = m->voters;
+		}
 		m->voter |= MUTANT(ALL_ARE_VOTERS) && is_member(m) && m->role == WIRE_CORE;
 	}
+	c->voters_now = one;
+	if (!several)
+		return;
+	set = xcalloc(c->n, sizeof *set);
+	for (size_t i = 0; i < c->n; i++)
+		if (in_a_set(c->member[i]))
+			set[n++] = c->member[i]->voters;
+	c->voters_now = largest(c, set, n).set;
+	free(set);
+	for (size_t i = 0; i < c->n; i++)
+		c->member[i]->voter &=
+			MUTANT(ALL_ARE_VOTERS) || c->member[i]->voters == c->voters_now;
 }
 
 /* --- how many run */
@@ -107,7 +108,7 @@ void members_count(struct core *c)
 	c->n_running = c->n_voters = c->n_voters_running = 0;
 	c->n_stopped_cores = c->n_watched = c->n_untold = c->n_unannounced = 0;
 	for (size_t i = 0; i < c->n; i++) {
-		const struct member *m = c->member[i];
+		const struct member *m = member_pass(c, i);
 
 		c->n_untold += untold(c, m) ? 1 : 0;
 		if (!is_member(m))

@@ -38,10 +38,36 @@ static void ring_offer(struct nearest *n, uint64_t mine, uint64_t its, int32_t i
 	}
 }
 
+/* Has the plan anything to do with it? Few in a large cluster, and no more than those are gone through again. */
+static bool is_near(const struct member *m)
+{
+	return m->wanted || m->was_wanted || m->want_until_ms != 0 ||
+	       m->unlinkable_until_ms != 0;
+}
+
+static void near_add(struct core *c, int32_t index)
+{
+	if (c->n_near == c->near_cap) {
+		c->near_cap = c->near_cap == 0 ? 32 : c->near_cap * 2;
+		c->near = xrealloc(c->near, c->near_cap, sizeof *c->near);
+	}
+	c->near[c->n_near++] = index;
+}
+
 static void want(struct core *c, int32_t index)
 {
-	if (index != NO_INDEX)
-		c->member[index]->wanted = true;
+	if (index == NO_INDEX)
+		return;
+	if (!is_near(c->member[index]))
+		near_add(c, index);
+	c->member[index]->wanted = true;
+}
+
+void want_for_now(struct core *c, int32_t index)
+{
+	if (!is_near(c->member[index]))
+		near_add(c, index);
+	c->member[index]->want_until_ms = c->now_ms + WANT_STABLE_MS;
 }
 
 /* Among those that are not wanted yet; NO_INDEX: there is no more. */
@@ -81,13 +107,16 @@ static uint32_t rings_walk(struct core *c, struct nearest *ring)
 {
 	uint32_t cores = 0;
 
+	c->n_near = 0;
 	for (unsigned k = 0; k < RINGS; k++)
 		ring[k] = (struct nearest){UINT64_MAX, UINT64_MAX, NO_INDEX, NO_INDEX};
 	for (size_t i = 0; i < c->n; i++) {
-		struct member *m = c->member[i];
+		struct member *m = member_pass(c, i);
 
 		m->was_wanted = m->wanted;
 		m->wanted = false;
+		if (i > 0 && is_near(m))
+			near_add(c, (int32_t)i);
 		if (!ring_member(c, m))
 			continue;
 		cores++;
@@ -97,6 +126,13 @@ static uint32_t rings_walk(struct core *c, struct nearest *ring)
 			ring_offer(&ring[k], self(c)->ring[k], m->ring[k], (int32_t)i);
 	}
 	return cores;
+}
+
+static int index_cmp(const void *a, const void *b)
+{
+	const int32_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
 }
 
 void neighbours_update(struct core *c)
@@ -112,18 +148,25 @@ void neighbours_update(struct core *c)
 		want_cores(c);
 	} else if (c->mesh) {
 		for (size_t i = 1; i < c->n; i++)
-			c->member[i]->wanted = ring_member(c, c->member[i]);
+			if (ring_member(c, c->member[i]))
+				want(c, (int32_t)i);
 	} else {
 		for (unsigned k = 0; k < RINGS; k++) {
 			want(c, ring[k].next);
 			want(c, ring[k].prev);
 		}
 	}
-	for (size_t i = 1; i < c->n; i++) {
-		struct member *m = c->member[i];
+	if (c->n_near > 1)
+		qsort(c->near, c->n_near, sizeof *c->near, index_cmp);
+	for (size_t i = 0; i < c->n_near; i++) {
+		struct member *m = c->member[c->near[i]];
 
+		if (due(c, m->want_until_ms))
+			m->want_until_ms = 0;
+		if (due(c, m->unlinkable_until_ms))
+			m->unlinkable_until_ms = 0;
 		/* a link that is there, not one that is yet to be made */
-		if (m->want_until_ms != 0 && !due(c, m->want_until_ms) && ring_member(c, m) &&
+		if (m->want_until_ms != 0 && ring_member(c, m) &&
 			(m->link.state != EDGE_NONE || MUTANT(BURST_WANTS_ALL)))
 			m->wanted = true;
 		if (m->wanted != m->was_wanted)

@@ -34,23 +34,40 @@ void bits_free(struct bits *b)
 	*b = (struct bits){0};
 }
 
-static size_t slot_of(const struct core *c, const struct id128 *id)
+/* Its place in the table, or the free one where it belongs; *tag is what to write there with it. */
+static struct slot *slot_of(const struct core *c, const struct id128 *id, uint32_t *tag)
 {
 	/* seeded, so that nobody can make up ids that fall together */
-	size_t i = (size_t)hash64_seed(id->b, sizeof id->b, c->session) & (c->n_slots - 1);
+	uint64_t hash = hash64_seed(id->b, sizeof id->b, c->session);
+	size_t i = (size_t)hash & (c->n_slots - 1);
 
-	while (c->slot[i] != NO_INDEX && !id_eq(&c->member[c->slot[i]]->id, id))
+	*tag = (uint32_t)(hash >> 32);
+	while (c->slot[i].index != NO_INDEX &&
+		(c->slot[i].tag != *tag || !id_eq(&c->member[c->slot[i].index]->id, id)))
 		i = (i + 1) & (c->n_slots - 1);
-	return i;
+	return &c->slot[i];
+}
+
+static void slot_put(struct core *c, const struct id128 *id, int32_t index)
+{
+	uint32_t tag;
+	struct slot *slot = slot_of(c, id, &tag);
+
+	*slot = (struct slot){tag, index};
+}
+
+static void slots_clear(struct core *c)
+{
+	for (size_t i = 0; i < c->n_slots; i++)
+		c->slot[i].index = NO_INDEX;
 }
 
 static void slots_fill(struct core *c)
 {
-	for (size_t i = 0; i < c->n_slots; i++)
-		c->slot[i] = NO_INDEX;
+	slots_clear(c);
 	for (size_t i = 0; i < c->n; i++)
 		if (i == 0 || !id_is_zero(&c->member[i]->id)) /* else the place is vacant */
-			c->slot[slot_of(c, &c->member[i]->id)] = (int32_t)i;
+			slot_put(c, &c->member[i]->id, (int32_t)i);
 }
 
 static void slots_grow(struct core *c)
@@ -62,7 +79,9 @@ static void slots_grow(struct core *c)
 
 int32_t member_index(const struct core *c, const struct id128 *id)
 {
-	return c->n_slots == 0 ? NO_INDEX : c->slot[slot_of(c, id)];
+	uint32_t tag;
+
+	return c->n_slots == 0 ? NO_INDEX : slot_of(c, id, &tag)->index;
 }
 
 struct member *member_find(const struct core *c, const struct id128 *id)
@@ -112,7 +131,7 @@ int32_t member_intern(struct core *c, const struct id128 *id)
 		i = c->vacant[--c->n_vacant];
 		c->member[i]->id = *id;
 		ring_hashes(c->member[i]);
-		c->slot[slot_of(c, id)] = i;
+		slot_put(c, id, i);
 		return i;
 	}
 	if (c->n * 2 >= c->n_slots)
@@ -123,7 +142,7 @@ int32_t member_intern(struct core *c, const struct id128 *id)
 	}
 	i = (int32_t)c->n;
 	c->member[c->n++] = member_new(id);
-	c->slot[slot_of(c, id)] = i;
+	slot_put(c, id, i);
 	return i;
 }
 
@@ -209,8 +228,7 @@ void members_clear(struct core *c)
 	graves_clear(c);
 	memset(c->bucket, 0, sizeof c->bucket);
 	ways_clear(c, 0);
-	for (size_t i = 0; i < c->n_slots; i++)
-		c->slot[i] = NO_INDEX;
+	slots_clear(c);
 }
 
 /*

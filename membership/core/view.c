@@ -317,6 +317,7 @@ static bool skipped(const struct core *c, const struct search *s, int32_t from, 
 
 static void search(struct core *c, int32_t from, struct search *s)
 {
+	enum { SEARCH_AHEAD = 4 };
 	size_t head = 0, tail = 0;
 
 	scratch_reserve(c);
@@ -328,7 +329,11 @@ static void search(struct core *c, int32_t from, struct search *s)
 	while (head < tail) {
 		int32_t index = c->queue[head++];
 		const int32_t *to;
-		size_t n = ways_from(c, index, &to);
+		size_t n;
+
+		if (head + SEARCH_AHEAD < tail) /* as in member_pass() */
+			__builtin_prefetch(&c->ways[c->queue[head + SEARCH_AHEAD]]);
+		n = ways_from(c, index, &to);
 
 		for (size_t i = 0; i < n; i++) {
 			if (c->marks[to[i]] == c->mark || skipped(c, s, index, to[i]))
@@ -444,6 +449,20 @@ static void member_event(struct core *c, struct member *m)
 	m->heard |= m->running;
 }
 
+static void announce(struct core *c)
+{
+	uint32_t left = c->n_unannounced;
+
+	for (size_t i = 1; i < c->n && left > 0; i++) {
+		struct member *m = member_pass(c, i);
+
+		if (!is_member(m) || m->running == m->announced)
+			continue;
+		member_event(c, m);
+		left--;
+	}
+}
+
 struct side {
 	uint32_t n, voters;
 	const struct member *oldest;
@@ -490,7 +509,7 @@ static void split_update(struct core *c, const struct change *ch)
 			    theirs = {.n = 0}; /* who ran before; who is back */
 
 		for (size_t i = 0; i < c->n; i++)
-			if (c->member[i]->running && is_member(c->member[i]))
+			if (member_pass(c, i)->running && is_member(c->member[i]))
 				side_add(c->member[i]->turned ? &theirs : &mine, c->member[i]);
 		fx_event(c, CORE_EV_HEALED, self(c), "side=%s had=%u met=%u",
 			mine_is_majority(c, &mine, &theirs) ? "majority" : "minority", mine.n,
@@ -521,7 +540,7 @@ static void turn(struct core *c, struct member *m, bool running, struct change *
 static void diff(struct core *c, struct change *ch)
 {
 	for (size_t i = 0; i < c->n; i++) {
-		turn(c, c->member[i], runs(c, i), ch);
+		turn(c, member_pass(c, i), runs(c, i), ch);
 		if (!marked(c, i))
 			c->ways[i].via = NO_INDEX;
 	}
@@ -567,11 +586,8 @@ void view_update(struct core *c)
 	members_count(c);
 	c->side_chosen |= c->n_running > 1;
 	quorum_update(c);
-	if (c->ready && c->n_unannounced > 0)
-		for (size_t i = 1; i < c->n; i++)
-			if (is_member(c->member[i]) &&
-				c->member[i]->running != c->member[i]->announced)
-				member_event(c, c->member[i]);
+	if (c->ready)
+		announce(c);
 	if (ch.n_before != c->n_running || ch.lost > 0 || ch.back > 0)
 		fx_view(c);
 	split_update(c, &ch);
