@@ -107,6 +107,9 @@ struct core {
 	uint32_t n_stopped_cores, n_watched; /* watched: stopped, or with a watch to be reset */
 	uint64_t plan_ms, expire_ms;         /* expire: the next of members' deadlines */
 	uint64_t restarts_until_ms;          /* no restart that was announced lasts longer */
+	uint64_t old_sessions_until_ms;      /* no session of before a restart counts longer */
+	int32_t orphan[16]; /* whose branch in the view's tree goes with this change */
+	unsigned n_orphans;
 	int32_t *queue;
 	size_t queue_cap;
 	uint32_t *marks; /* the last search that came to each member */
@@ -227,16 +230,21 @@ void view_update(struct core *c);
 /* Would everybody whom I reach still be reached without the edge to `without` (NO_INDEX: none) / without passing me? */
 bool reaches_without_edge(struct core *c, int32_t peer);
 bool connected_without_me(struct core *c);
-void edges_resolve(struct core *c, int32_t index);
-void ways_clear(struct core *c, size_t from); /* the members that had these places are gone */
-/* The member has a new list; old is what it listed before. */
-void edges_replaced(struct core *c, int32_t index, struct half_edge *old, size_t n_old);
-/* What m lists of the member with this id, or NULL. */
-struct half_edge *edge_half(const struct member *m, const struct id128 *id);
 /* Old sessions and restart deadlines that are over. */
 void view_expire(struct core *c);
 void expire_at(struct core *c, uint64_t at_ms);
+bool any_restarts(const struct core *c);
+
+/* --- half_edge.c --- */
+void edges_resolve(struct core *c, int32_t index);
+/* The member has a new list; old is what it listed before. */
+void edges_replaced(struct core *c, int32_t index, struct half_edge *old, size_t n_old);
+void own_edges_refresh(struct core *c);
+/* What m lists of the member with this id, or NULL. */
+struct half_edge *edge_half(const struct member *m, const struct id128 *id);
 uint64_t link_session(const struct member *m); /* as my record names it */
+void ways_clear(struct core *c, size_t from);  /* the members that had these places are gone */
+bool passes(const struct core *c, const struct member *m); /* may a path lead through it? */
 
 /* --- quorum.c --- */
 /* The set of voters that begins with this cluster. */

@@ -228,6 +228,14 @@ static void needless_cancel(struct core *c)
 	}
 }
 
+/* All together dial somebody who is stopped twice a second at most, however many they are. */
+static bool my_turn(struct core *c, uint64_t n_stopped)
+{
+	uint64_t enough = REACH_TWICE_A_SECOND * n_stopped;
+
+	return c->n_running <= enough || rng_below(&c->rng, c->n_running) < enough;
+}
+
 static void reach(struct core *c)
 {
 	int32_t pick = NO_INDEX;
@@ -245,7 +253,7 @@ static void reach(struct core *c)
 		else if (rng_below(&c->rng, ++seen) == 0)
 			pick = (int32_t)i;
 	}
-	if (pick != NO_INDEX)
+	if (pick != NO_INDEX && my_turn(c, seen))
 		dial_member(c, c->member[pick]);
 	c->reach_ms = c->now_ms + rng_range(&c->rng, REACH_MS * 4 / 5, REACH_MS * 6 / 5);
 }

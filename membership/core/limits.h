@@ -16,6 +16,8 @@ enum {
 	UNLINKABLE_MS = 60000,
 	REFUSED_MS = 30000,
 	REACH_MS = 5000, /* redial of lost edges and of a random stopped member */
+	REACH_TWICE_A_SECOND =
+		2 * REACH_MS / 1000, /* nodes that look for one stopped member each time */
 	LOST_EDGE_MS = 86400000,
 	BURST_N = 8,
 	BURST_MS = 100,
@@ -72,6 +74,8 @@ enum {
 	VIEW_AT_ONCE_MAX =
 		64, /* larger clusters make the view anew at most every VIEW_GAP_MS */
 	VIEW_GAP_MS = 5,
+	BRANCHES_MAX =
+		64, /* of the view's tree, one behind the other, before it is made anew */
 	HEARTBEAT_MAX_MS = 60000, /* as in the configuration */
 	TIMEOUT_MAX_MS = 600000,
 	OUT_MAX =

@@ -339,6 +339,7 @@ static void record_store(struct core *c, int32_t index, const struct wire_record
 	if (m->has_record && m->ver.session != r->session) {
 		m->old_session = m->ver.session;
 		m->old_session_until_ms = c->now_ms + OLD_SESSION_MS;
+		c->old_sessions_until_ms = m->old_session_until_ms;
 		expire_at(c, m->old_session_until_ms);
 		if (m->link.listed)
 			record_touch(c, true);

@@ -1,6 +1,7 @@
 /*
  * Who runs, by a model: one peer floods the records of a whole cluster, edge by edge at random, and after each the core
- * must show what a search of its own over those records finds. The core itself searches only when it must.
+ * must show what a search of its own over those records finds. The core itself searches only when it must. And how often
+ * a node of a large cluster looks for somebody who is stopped.
  */
 #include <check.h>
 
@@ -192,6 +193,63 @@ START_TEST(the_view_is_what_a_search_finds)
 }
 END_TEST
 
+/* Dials end without an answer; how many of them led to this node. */
+static unsigned dials_fail(unsigned i)
+{
+	struct wire_hello h;
+	char name[64];
+	unsigned n = 0;
+
+	p_hello(&h, name, (uint16_t)i);
+	for (unsigned k = 0; k < P_CONNS; k++) {
+		struct p_conn *d = &p.conn[k];
+		uint32_t id = d->id;
+
+		if (id == 0 || !d->dialed)
+			continue;
+		n += strcmp(d->host, strchr(name, '@') + 1) == 0 ? 1 : 0;
+		d->id = 0;
+		p_clock(&p);
+		core_conn_lost(p.core, id, CORE_LOSS_TIMEOUT, "no answer");
+		p_effects(&p);
+	}
+	return n;
+}
+
+/* Each of n looks for it every 5 s with a chance of 10/n: together twice a second. */
+START_TEST(all_together_dial_a_stopped_member_twice_a_second)
+{
+	enum { ROUNDS = 200, STOPPED = 79 };
+	struct wire_hello h;
+	char name[64];
+	unsigned dials = 0;
+
+	n_nodes = STOPPED + 1;
+	p_start(&p, &(struct p_setup){.mode = CORE_AUTO, .members_max = 2 * NODES_MAX});
+	p_hello(&h, name, NEIGHBOUR);
+	h.heartbeat_ms = 60000; /* nobody answers */
+	h.timeout_ms = 600000;
+	conn = p_link_as(&p, &h, NEIGHBOUR);
+	memset(node, 0, sizeof node);
+	node[NEIGHBOUR].readable = true;
+	for (unsigned i = 0; i < n_nodes; i++)
+		node[NEIGHBOUR].lists[i] = i != NEIGHBOUR;
+	for (unsigned i = NEIGHBOUR + 1; i < n_nodes; i++) {
+		node[i].readable = node[i].lists[NEIGHBOUR] = true;
+		node[i].stops = i == STOPPED;
+		flood(i);
+	}
+	flood(NEIGHBOUR);
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		p_run(&p, 2500);
+		dials += dials_fail(STOPPED);
+	}
+	/* a hundred times 5 s, and 10 of 79 */
+	ck_assert_uint_ge(dials, 4);
+	ck_assert_uint_le(dials, 25);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("core_view");
@@ -202,6 +260,7 @@ int main(void)
 	tcase_add_checked_fixture(t, NULL, teardown);
 	tcase_set_timeout(t, 60);
 	tcase_add_loop_test(t, the_view_is_what_a_search_finds, 0, 12);
+	tcase_add_test(t, all_together_dial_a_stopped_member_twice_a_second);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);

@@ -1,0 +1,249 @@
+#include "membership/core/core_int.h"
+
+/* What records list, and which edges there are by it. */
+
+struct half_edge *edge_half(const struct member *m, const struct id128 *id)
+{
+	size_t lo = 0, hi = m->n_edges;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		int cmp = id_cmp(&m->edge[mid].id, id);
+
+		if (cmp == 0)
+			return &m->edge[mid];
+		if (cmp < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return NULL;
+}
+
+/*
+ * Is it m whom a record names with this session? For a moment after its restart the old session counts as well: its new
+ * record may arrive before those of the members that list it are renewed. Not so in the record of who is stopped here:
+ * it is from before a split, and no link that it lists is there any more.
+ */
+static bool names(const struct core *c, const struct member *lister, const struct member *m,
+	uint64_t session)
+{
+	return session == m->ver.session ||
+	       (!MUTANT(NO_OLD_SESSION) && session == m->old_session && m->old_session != 0 &&
+		       c->now_ms < m->old_session_until_ms && lister->running);
+}
+
+uint64_t link_session(const struct member *m)
+{
+	/*
+	 * The record that I hold is what others hold too: the new session is named once the new record is here. But who
+	 * is stopped does not run by a record of its former life, whose links are gone.
+	 */
+	return m->has_record && m->link.listed && m->running ? m->ver.session : m->link.session;
+}
+
+void ways_clear(struct core *c, size_t from)
+{
+	for (size_t i = from; i < c->marks_cap; i++)
+		c->ways[i] = (struct ways){.via = NO_INDEX};
+}
+
+static int32_t via(const struct core *c, int32_t index)
+{
+	return (size_t)index < c->marks_cap ? c->ways[index].via : NO_INDEX;
+}
+
+static void ways_forget(struct core *c, int32_t index)
+{
+	if ((size_t)index < c->marks_cap)
+		c->ways[index].known = false;
+}
+
+bool passes(const struct core *c, const struct member *m)
+{
+	/* no path leads through a replica, but one may begin at me */
+	return (m->role == WIRE_CORE || m == self(c) || MUTANT(REPLICA_TRANSIT)) &&
+	       !m->departed;
+}
+
+/* Its way to me went over an edge that is no more. */
+static void orphan_add(struct core *c, int32_t index)
+{
+	if (c->n_orphans == sizeof c->orphan / sizeof c->orphan[0])
+		c->view_dirty = true;
+	else
+		c->orphan[c->n_orphans++] = index;
+	c->ways[index].via = NO_INDEX;
+}
+
+/*
+ * Does it matter for who runs that the edge between a and b comes or goes? The view reaches everybody along a tree: what
+ * joins two that are in it, or goes and was none of its branches, changes nothing. Who was at the end of a branch that goes
+ * is looked for another one. My own edges tell more than that.
+ */
+static void edge_weigh(struct core *c, int32_t a, int32_t b, bool comes)
+{
+	int32_t x = via(c, a), y = via(c, b);
+
+	if (c->view_dirty)
+		return;
+	if (a == 0 || b == 0 || c->keep_view_until_ms != 0 || any_restarts(c))
+		c->view_dirty = true;
+	else if (comes)
+		c->view_dirty = (x == NO_INDEX) != (y == NO_INDEX);
+	else if (x == b)
+		orphan_add(c, a);
+	else if (y == a)
+		orphan_add(c, b);
+}
+
+static void edge_set(struct core *c, struct half_edge *e, struct half_edge *back, bool mutual)
+{
+	if (e->mutual == mutual && back->mutual == mutual)
+		return;
+	e->mutual = back->mutual = mutual;
+	ways_forget(c, e->peer);
+	ways_forget(c, back->peer);
+	c->edges_dirty = true;
+	edge_weigh(c, back->peer, e->peer, mutual);
+}
+
+/* Do its branches lead to me, within as many steps as are worth it? */
+static bool hangs_on_me(const struct core *c, int32_t index)
+{
+	unsigned steps = 0;
+
+	while (index > 0 && steps++ < BRANCHES_MAX)
+		index = via(c, index);
+	return index == 0;
+}
+
+static bool adopt(struct core *c, int32_t index)
+{
+	const struct member *m = c->member[index];
+
+	for (size_t i = 0; i < m->n_edges; i++) {
+		int32_t to = m->edge[i].peer;
+
+		if (!m->edge[i].mutual || to == NO_INDEX || !passes(c, c->member[to]) ||
+			!hangs_on_me(c, to))
+			continue;
+		c->ways[index].via = to;
+		return true;
+	}
+	return false;
+}
+
+/* At the end of a change: whom no other branch leads to a new search may reach all the same, or nobody any more. */
+static void orphans_adopt(struct core *c)
+{
+	for (unsigned i = 0; i < c->n_orphans && !c->view_dirty; i++)
+		c->view_dirty = !adopt(c, c->orphan[i]);
+	c->n_orphans = 0;
+}
+
+/* An edge counts only when both records list it, each in the other's present session. */
+static void edge_resolve(struct core *c, int32_t index, struct half_edge *e)
+{
+	struct member *m = c->member[index], *other;
+	struct half_edge *back;
+
+	if (e->peer == NO_INDEX)
+		e->peer = member_index(c, &e->id);
+	if (e->peer == NO_INDEX || e->peer == index)
+		return;
+	other = c->member[e->peer];
+	back = edge_half(other, &m->id);
+	if (back == NULL) {
+		e->mutual = MUTANT(ONE_WAY_EDGE);
+		return;
+	}
+	back->peer = index;
+	edge_set(c, e, back,
+		!m->departed && !other->departed && names(c, other, m, back->session) &&
+			names(c, m, other, e->session));
+}
+
+void edges_resolve(struct core *c, int32_t index)
+{
+	struct member *m = c->member[index];
+
+	for (size_t i = 0; i < m->n_edges; i++)
+		edge_resolve(c, index, &m->edge[i]);
+	orphans_adopt(c);
+}
+
+static void edge_ends(struct core *c, int32_t index, struct half_edge *e)
+{
+	struct half_edge *back = e->peer == NO_INDEX || e->peer == index
+					 ? NULL
+					 : edge_half(c->member[e->peer], &c->member[index]->id);
+
+	if (back == NULL)
+		return;
+	back->peer = index;
+	edge_set(c, e, back, false);
+}
+
+/*
+ * Both lists are in the order of ids: what is in both goes on, and is judged anew only where a session has changed, or
+ * while a former one may count.
+ */
+void edges_replaced(struct core *c, int32_t index, struct half_edge *old, size_t n_old)
+{
+	struct member *m = c->member[index];
+	bool all = c->now_ms < c->old_sessions_until_ms;
+	size_t k = 0;
+
+	ways_forget(c, index);
+	for (size_t i = 0; i < m->n_edges; i++) {
+		struct half_edge *e = &m->edge[i];
+		bool goes_on = false;
+
+		while (k < n_old && id_cmp(&old[k].id, &e->id) < 0)
+			edge_ends(c, index, &old[k++]);
+		if (k < n_old && id_eq(&old[k].id, &e->id)) {
+			c->edges_dirty |= old[k].flags != e->flags;
+			goes_on = old[k].session == e->session && old[k].peer != NO_INDEX;
+			e->peer = old[k].peer;
+			e->mutual = old[k++].mutual;
+		}
+		if (all || !goes_on)
+			edge_resolve(c, index, e);
+	}
+	while (k < n_old)
+		edge_ends(c, index, &old[k++]);
+	orphans_adopt(c);
+}
+
+static int half_cmp(const void *a, const void *b)
+{
+	const struct half_edge *x = a, *y = b;
+
+	return id_cmp(&x->id, &y->id);
+}
+
+/* My own half edges are what is live now; the record that says so may follow a little later. */
+void own_edges_refresh(struct core *c)
+{
+	struct member *me = self(c);
+	struct half_edge *old;
+	size_t n_old = me->n_edges;
+
+	old = me->edge;
+	me->edge = xcalloc(c->n_edged + 1, sizeof *me->edge);
+	me->n_edges = 0;
+	for (size_t i = 0; i < c->n_edged; i++) {
+		const struct member *m = c->member[c->edged[i]];
+
+		if (edge_counts(c, m))
+			me->edge[me->n_edges++] = (struct half_edge){.id = m->id,
+				.session = link_session(m),
+				.flags = m->link.data_failed ? 0 : WIRE_LF_DATA_OK,
+				.peer = c->edged[i]};
+	}
+	qsort(me->edge, me->n_edges, sizeof *me->edge, half_cmp);
+	me->ver.session = c->session;
+	edges_replaced(c, 0, old, n_old);
+	free(old);
+}
