@@ -108,6 +108,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	control_adopt(control, fd[0]);
 	demand(talk(fd[1], data, size));
 	close(fd[1]);
-	demand(control->n_clients == 0 && control->pending == NULL);
+	demand(control->n_clients == 0 && LIST_EMPTY(&control->pending));
 	return 0;
 }
