@@ -1,5 +1,6 @@
 /* The writer thread: what it commits, loads and puts aside, and disks that are full, damaged or stall. */
 #include "membership/store/state.h"
+#include "membership/store/state_log.h"
 
 #include <check.h>
 #include <errno.h>
@@ -247,9 +248,10 @@ START_TEST(test_damaged_data)
 }
 END_TEST
 
-/* A page goes bad under a running node: no crash, an error from then on. */
+/* A page goes bad under a running node: no crash, and an error once the log is full that it was to take over. */
 START_TEST(test_data_damaged_while_it_runs)
 {
+	enum { BYTES = 3000, PUTS = 2 * STATE_LOG_BYTES / BYTES };
 	struct answers a = {.loop = ev_loop_new(EVFLAG_NOENV), .expect = 1, .last = 1};
 	struct state_pairs p;
 	struct state *s;
@@ -259,10 +261,10 @@ START_TEST(test_data_damaged_while_it_runs)
 	state_pairs_free(&p);
 	ck_assert_int_eq(load_data(a.loop, s).error, 0);
 	damage_data(0);
-	for (uint64_t i = 0; i < 500; i++)
-		put_of(s, STATE_DATA, i, 3000);
+	for (uint64_t i = 0; i < PUTS; i++)
+		put_of(s, STATE_DATA, i, BYTES);
 	put_numbered(s, 1, 100);
-	while (a.of_data < 500 || a.n_core < 1)
+	while (a.of_data < PUTS || a.n_core < 1)
 		ev_run(a.loop, EVRUN_ONCE);
 	ck_assert_uint_eq(a.failed, 0);
 	ck_assert_uint_gt(a.data_failed, 0);
