@@ -226,11 +226,11 @@ sim: $(B)/sim
 	@$(B)/sim --all --corpus test/sim/corpus.txt --jobs $(shell nproc) --seeds $(SEEDS)
 # Large clusters: until all agree after each disaster, within design section 12's bounds, and what is said meanwhile.
 scale: $(B)/sim
-	@test/sim/scale.sh $(B)/sim '10 --rest 10' '30 --rest 10' '100 --scenario split --rest 2' \
+	@test/sim/scale.sh $(B)/sim '10 --rest 10' '30 --rest 10' '100 --scenario heal --rest 10' \
 		'2000 --whole 10 --rest 3'
 scale-long: $(B)/sim $(B)/bench/view
 	@$(B)/bench/view
-	@test/sim/scale.sh $(B)/sim 100 '1000 --rest 5' '10000 --whole 100 --rest 5'
+	@test/sim/scale.sh $(B)/sim 100 '1000 --rest 25' '10000 --whole 100 --rest 5'
 # Each deliberate fault of the core must be noticed by the simulator within the seeds of `make test`.
 mutants:
 	@$(MAKE) MUTANTS=1 build/mutants/sim
