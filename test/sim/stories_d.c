@@ -225,7 +225,7 @@ static void quick_restarts(struct story *st)
 	struct sim_setup setup = story_setup(5);
 
 	setup.manual = true;
-	setup.jitter_us = 2000 << st->round % 3;
+	setup.jitter_us = 2000U << st->round % 3;
 	world(st, &setup);
 	start_all(st);
 	run(st, 200);
