@@ -154,12 +154,13 @@ $(B)/fuzz/%: $(B)/test/fuzz/%.o $(B)/test/fuzz/replay.o $(TEST_LIBS)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 endif
 
-# The simulator of the core: whole cores, virtual time. Its parts have a unit test of their own.
+# The simulator of the core: whole cores, virtual time. Its parts have unit tests of their own.
 SIM := $(call obj,test/sim/*.c) $(B)/membership/shared_view.o
 $(B)/sim: $(SIM) $(B)/libcore.a $(B)/libcommon.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lxxhash
-$(B)/unit/test_sim: $(B)/test/unit/test_sim.o $(filter-out %/main.o,$(SIM)) $(B)/libcore.a $(B)/libcommon.a
+SIM_UNIT := $(filter $(B)/unit/test_sim%,$(UNIT))
+$(SIM_UNIT): $(B)/unit/%: $(B)/test/unit/%.o $(filter-out %/main.o,$(SIM)) $(B)/libcore.a $(B)/libcommon.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lxxhash $(CHECK_LIBS)
 

@@ -1,6 +1,9 @@
 #ifndef MEMBERSHIP_SHARED_INT_H
 #define MEMBERSHIP_SHARED_INT_H
-/* What shared.c (the data's inputs and effects) and shared_load.c (its beginning, and its end in a damaged file) share. */
+/*
+ * What shared.c (the data's inputs and effects), shared_wish.c (what the core wants of it) and shared_load.c (its beginning,
+ * and its end in a damaged file) share.
+ */
 #include "membership/shared.h"
 #include "membership/shared_backup.h"
 #include "membership/shared_view.h"
@@ -54,7 +57,10 @@ struct shared {
 struct data *shared_in(struct shared *d);
 struct word *shared_word(struct shared *d);
 void shared_tell_event(struct shared *d, const struct data_event *e);
+
+/* --- shared_wish.c */
 void shared_tell_view(struct shared *d);
+void shared_grant(struct shared *d, const struct wish *w);
 
 /* --- shared_load.c */
 /* While there is no data: what the core wants waits, or can't be. True: the core is to be told something. */

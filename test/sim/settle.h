@@ -17,7 +17,7 @@ enum {
 
 /* Ends what the plan left unfinished: everything runs, discovery is right, operators put settings back. */
 void settle_begin(struct sim *s);
-/* True, or false with the first difference in why. views: digests, which lag behind by a flood, may differ. */
+/* settle_agree.c. True, or false with the first difference in why. views: digests, which lag behind by a flood, may differ. */
 bool settle_agrees(struct sim *s, bool views, char *why, size_t cap);
 /* Runs on until all agree and go on agreeing; fails the run when that takes too long. *took_us: how long. */
 void settle_run(struct sim *s, uint64_t *took_us);

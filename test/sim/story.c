@@ -36,11 +36,6 @@ uint64_t group(const char *text)
 
 /* --- the world */
 
-static bool over(const struct story *st)
-{
-	return st->sim.failed;
-}
-
 struct proc *node(struct story *st, unsigned i)
 {
 	assert(i >= 1);
@@ -94,7 +89,7 @@ void world(struct story *st, const struct sim_setup *setup)
 
 void start(struct story *st, unsigned i)
 {
-	if (!over(st) && node(st, i)->core == NULL)
+	if (!st->sim.failed && node(st, i)->core == NULL)
 		proc_start(node(st, i), PROC_DISK_KEPT);
 }
 
@@ -169,239 +164,6 @@ void sleep_all(struct story *st, uint64_t ms)
 	}
 }
 
-/* --- the network */
-
-static void fault(struct story *st, struct plan_item it, enum fault_shape shape,
-	enum path_fault path, bool begin)
-{
-	static const char *const words[PATH_N_FAULTS] = {"cut", "reject", "loss", "delay",
-		"slow"};
-
-	if (over(st))
-		return;
-	if (it.x == 0)
-		it.x = 1;
-	sim_say(&st->sim, NULL, "--- %s %s n%u n%u {%llx} %lld", begin ? "begin" : "end",
-		words[path], it.a + 1, it.b + 1, (unsigned long long)it.mask, (long long)it.x);
-	faults_paths(&st->sim, &it, shape, path, begin);
-}
-
-static struct plan_item pair(unsigned a, unsigned b)
-{
-	return (struct plan_item){.a = a - 1, .b = b - 1};
-}
-
-static struct plan_item of_node(unsigned i)
-{
-	return (struct plan_item){.a = i - 1, .b = i - 1};
-}
-
-void cut(struct story *st, unsigned a, unsigned b)
-{
-	fault(st, pair(a, b), SHAPE_BOTH, PATH_CUT, true);
-}
-
-void mend(struct story *st, unsigned a, unsigned b)
-{
-	fault(st, pair(a, b), SHAPE_BOTH, PATH_CUT, false);
-}
-
-void cut_one_way(struct story *st, unsigned from, unsigned to)
-{
-	fault(st, pair(from, to), SHAPE_ARROW, PATH_CUT, true);
-}
-
-void mend_one_way(struct story *st, unsigned from, unsigned to)
-{
-	fault(st, pair(from, to), SHAPE_ARROW, PATH_CUT, false);
-}
-
-void reject(struct story *st, unsigned from, unsigned to)
-{
-	fault(st, pair(from, to), SHAPE_ARROW, PATH_REJECT, true);
-}
-
-static void sides(struct story *st, const char *one, const char *other, bool begin)
-{
-	uint64_t a = group(one), b = group(other);
-
-	if (over(st))
-		return;
-	sim_say(&st->sim, NULL, "--- %s split %s | %s", begin ? "begin" : "end", one, other);
-	for (unsigned i = 0; i < st->sim.n_procs; i++)
-		for (unsigned k = 0; k < st->sim.n_procs; k++) {
-			struct plan_item it = {.a = i, .b = k, .x = 1};
-
-			if (!(a >> i & 1) || !(b >> k & 1))
-				continue;
-			faults_paths(&st->sim, &it, SHAPE_BOTH, PATH_CUT, begin);
-			st->sim.proc[i].upset_us = st->sim.proc[k].upset_us = st->sim.now_us;
-		}
-}
-
-void split(struct story *st, const char *one, const char *other)
-{
-	sides(st, one, other, true);
-}
-
-void unsplit(struct story *st, const char *one, const char *other)
-{
-	sides(st, one, other, false);
-}
-
-void blackout(struct story *st, bool begin)
-{
-	fault(st, of_node(1), SHAPE_ALL, PATH_CUT, begin);
-}
-
-void lossy(struct story *st, int permille, bool begin)
-{
-	fault(st, (struct plan_item){.x = permille}, SHAPE_ALL, PATH_LOSS, begin);
-}
-
-void lossy_node(struct story *st, unsigned i, int permille, bool begin)
-{
-	fault(st, (struct plan_item){.a = i - 1, .x = permille}, SHAPE_NODE, PATH_LOSS, begin);
-}
-
-void slow_node(struct story *st, unsigned i, bool begin)
-{
-	fault(st, of_node(i), SHAPE_NODE, PATH_SLOW, begin);
-}
-
-void deaf(struct story *st, unsigned i, bool begin)
-{
-	fault(st, of_node(i), SHAPE_INTO, PATH_CUT, begin);
-}
-
-void mute(struct story *st, unsigned i, bool begin)
-{
-	fault(st, of_node(i), SHAPE_OUT, PATH_CUT, begin);
-}
-
-void isolate(struct story *st, unsigned i, bool begin)
-{
-	fault(st, of_node(i), SHAPE_NODE, PATH_CUT, begin);
-}
-
-void rpc_blocked(struct story *st, unsigned i, bool begin)
-{
-	struct plan_item it = of_node(i);
-
-	if (begin)
-		fault_rpc_blocked(&st->sim, &it);
-	else
-		fault_rpc_open(&st->sim, &it);
-}
-
-void reset_link(struct story *st, unsigned a, unsigned b, bool at_a, bool at_b)
-{
-	struct net_side *side = st->sim.net.host[a - 1].sides, *next;
-
-	if (over(st))
-		return;
-	sim_say(&st->sim, NULL, "--- reset of n%u (%d) and n%u (%d)", a, at_a, b, at_b);
-	for (; side != NULL; side = next) {
-		bool a_dials = side->end == NET_DIALER;
-
-		next = side->next;
-		if (side->conn->side[net_other(side->end)].host == b - 1)
-			net_inject_reset(&st->sim.net, side->conn, a_dials ? at_a : at_b,
-				a_dials ? at_b : at_a);
-	}
-}
-
-/* --- processes */
-
-static void kill_how(struct story *st, unsigned i, enum proc_kill how)
-{
-	if (!over(st) && node(st, i)->core != NULL)
-		proc_kill(node(st, i), how);
-}
-
-void kill_node(struct story *st, unsigned i)
-{
-	kill_how(st, i, PROC_KILL);
-}
-
-void kill_held(struct story *st, unsigned i)
-{
-	kill_how(st, i, PROC_KILL_HELD);
-}
-
-void power_off(struct story *st, unsigned i)
-{
-	kill_how(st, i, PROC_KILL_POWER);
-}
-
-void start_old(struct story *st, unsigned i, size_t commits)
-{
-	if (over(st))
-		return;
-	disk_roll_back(&node(st, i)->disk, commits);
-	proc_start(node(st, i), PROC_DISK_TAKEN);
-}
-
-void start_empty(struct story *st, unsigned i)
-{
-	if (!over(st))
-		proc_start(node(st, i), PROC_DISK_LOST);
-}
-
-void pause_node(struct story *st, unsigned i)
-{
-	if (!over(st))
-		proc_pause(node(st, i));
-}
-
-void go_on(struct story *st, unsigned i)
-{
-	if (!over(st))
-		proc_continue(node(st, i));
-}
-
-void wall_jump(struct story *st, unsigned i, int64_t ms)
-{
-	node(st, i)->wall_off_ms += ms;
-}
-
-void same_name(struct story *st, unsigned i, unsigned j)
-{
-	struct proc *p = node(st, i), *q = node(st, j);
-
-	snprintf(p->label, sizeof p->label, "n%u=%u", i, j);
-	memcpy(p->name, q->name, sizeof p->name);
-	p->port = q->port;
-	p->conf.dist_port = q->conf.dist_port;
-	p->conf.rpc_port = q->conf.rpc_port;
-	check_clone(p, q);
-}
-
-void start_clone(struct story *st, unsigned i, unsigned of)
-{
-	struct proc *p = node(st, i);
-
-	if (over(st))
-		return;
-	disk_copy(&p->disk, &node(st, of)->disk);
-	same_name(st, i, of);
-	p->conf.host = node(st, of)->conf.host;
-	proc_start(p, PROC_DISK_KEPT);
-}
-
-void seeds(struct story *st, unsigned i, const char *text)
-{
-	node(st, i)->candidates = group(text);
-	if (!over(st) && node(st, i)->conf.mode == CORE_AUTO)
-		proc_report_candidates(node(st, i));
-}
-
-void all_seeds(struct story *st, const char *text)
-{
-	for (unsigned i = 1; i <= st->sim.n_procs; i++)
-		seeds(st, i, text);
-}
-
 /* --- operators */
 
 static uint32_t give(struct story *st, unsigned i, struct core_command cmd, unsigned about)
@@ -422,7 +184,7 @@ static uint32_t give(struct story *st, unsigned i, struct core_command cmd, unsi
 		[CORE_CMD_STOP] = "stop",
 	};
 
-	if (over(st))
+	if (st->sim.failed)
 		return 0;
 	if (about != 0)
 		proc_address(node(st, about), &cmd.node);
@@ -484,14 +246,14 @@ uint32_t announce_restart(struct story *st, unsigned i)
 
 void stop(struct story *st, unsigned i)
 {
-	if (!over(st))
+	if (!st->sim.failed)
 		op_stop(&st->sim, &(struct plan_item){.a = i - 1});
 	run(st, 1500);
 }
 
 void restart(struct story *st, unsigned i)
 {
-	if (!over(st))
+	if (!st->sim.failed)
 		op_restart(&st->sim, &(struct plan_item){.a = i - 1});
 	run(st, 100);
 }
@@ -525,9 +287,10 @@ const struct story_row *story_at(size_t i)
 		const struct story_row *rows;
 		size_t n;
 	} parts[] = {{stories_a, n_stories_a}, {stories_b, n_stories_b},
-		{stories_c, n_stories_c}, {stories_d, n_stories_d}, {stories_e, n_stories_e},
-		{stories_f, n_stories_f}, {stories_r, n_stories_r}, {stories_k, n_stories_k},
-		{stories_l, n_stories_l}};
+		{stories_members, n_stories_members}, {stories_c, n_stories_c},
+		{stories_d, n_stories_d}, {stories_e, n_stories_e},
+		{stories_links, n_stories_links}, {stories_f, n_stories_f},
+		{stories_r, n_stories_r}, {stories_k, n_stories_k}, {stories_l, n_stories_l}};
 
 	for (size_t k = 0; k < sizeof parts / sizeof parts[0]; k++) {
 		if (i < parts[k].n)

@@ -38,11 +38,12 @@ struct story_row {
 	void (*tell)(struct story *st);
 	unsigned rounds; /* told so often, with st->round counting from 0; 0: once */
 };
-extern const struct story_row stories_a[], stories_b[], stories_c[], stories_d[], stories_e[],
-	stories_f[], stories_r[], stories_k[], stories_l[];
+extern const struct story_row stories_a[], stories_b[], stories_members[], stories_c[],
+	stories_d[], stories_e[], stories_links[], stories_f[], stories_r[], stories_k[],
+	stories_l[];
 
-extern const size_t n_stories_a, n_stories_b, n_stories_c, n_stories_d, n_stories_e,
-	n_stories_f, n_stories_r, n_stories_k, n_stories_l;
+extern const size_t n_stories_a, n_stories_b, n_stories_members, n_stories_c, n_stories_d,
+	n_stories_e, n_stories_links, n_stories_f, n_stories_r, n_stories_k, n_stories_l;
 
 /* Runs one; true when all it expects came, else *why says what did not. */
 bool story_run(const struct story_row *row, unsigned round, enum run_tell tell,
@@ -69,7 +70,7 @@ uint64_t now_ms(const struct story *st);
 /* Every machine is suspended: the clocks move on and nothing else does. */
 void sleep_all(struct story *st, uint64_t ms);
 
-/* --- what goes wrong. A group is a text like "1-3 7": nodes 1, 2, 3 and 7. */
+/* --- what goes wrong (story_faults.c). A group is a text like "1-3 7": nodes 1, 2, 3 and 7. */
 uint64_t group(const char *text);
 void cut(struct story *st, unsigned a, unsigned b);
 void mend(struct story *st, unsigned a, unsigned b);
@@ -137,6 +138,10 @@ void expect_stops_of(struct story *st, const char *by, unsigned i, unsigned at_l
 unsigned stops_by(const struct story *st, unsigned i);
 void expect_event(struct story *st, enum core_event_kind kind, unsigned at_least);
 void expect_no_event(struct story *st, enum core_event_kind kind);
+/* There is no core to ask: the story has failed already, or i does not run. */
+bool gone_wrong(struct story *st, unsigned i);
+/* What i has of j, by its present or last member id. */
+bool member_of(struct story *st, unsigned i, struct id128 j, struct core_member *out);
 /* The answer to i's request. */
 enum core_code answer(struct story *st, unsigned i, uint32_t request, uint64_t within_ms);
 void expect_answer(struct story *st, unsigned i, uint32_t request, enum core_code code,

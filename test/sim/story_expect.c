@@ -366,3 +366,19 @@ void expect_changes(struct story *st, uint64_t most)
 		"each has changed its record %" PRIu64 " times at most on the mean, but %.1f",
 		most, n_run == 0 ? 0 : (double)sum / (double)n_run);
 }
+
+bool gone_wrong(struct story *st, unsigned i)
+{
+	return st->sim.failed || !proc_runs(node(st, i));
+}
+
+bool member_of(struct story *st, unsigned i, struct id128 j, struct core_member *out)
+{
+	*out = (struct core_member){.name = ""};
+	for (size_t k = 0; !gone_wrong(st, i) && k < core_n_members(node(st, i)->core); k++) {
+		core_member_at(node(st, i)->core, k, out);
+		if (id_eq(&out->member_id, &j))
+			return true;
+	}
+	return false;
+}
