@@ -155,14 +155,16 @@ $(B)/fuzz/%: $(B)/test/fuzz/%.o $(B)/test/fuzz/replay.o $(TEST_LIBS)
 endif
 
 # The simulator of the core: whole cores, virtual time. Its parts have unit tests of their own.
+# What a process holds is weighed as it is freed (test/sim/held.c).
+SIM_WRAP := -Wl,--wrap=free
 SIM := $(call obj,test/sim/*.c) $(B)/membership/shared_view.o
 $(B)/sim: $(SIM) $(B)/libcore.a $(B)/libcommon.a
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lxxhash
+	$(Q)$(CC) $(ALL_LDFLAGS) $(SIM_WRAP) -o $@ $^ -lxxhash
 SIM_UNIT := $(filter $(B)/unit/test_sim%,$(UNIT))
 $(SIM_UNIT): $(B)/unit/%: $(B)/test/unit/%.o $(filter-out %/main.o,$(SIM)) $(B)/libcore.a $(B)/libcommon.a
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lxxhash $(CHECK_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) $(SIM_WRAP) -o $@ $^ -lxxhash $(CHECK_LIBS)
 
 # What a change costs a node of 10 000 (test/bench/view.c).
 $(B)/bench/view: $(B)/test/bench/view.o $(B)/libcore.a $(B)/libcommon.a

@@ -59,6 +59,8 @@ const struct core_fx *core_next_fx(struct core *c)
 		if (fx_stands(c, fx))
 			return fx;
 	}
+	if (MUTANT(EFFECTS_KEPT))
+		return NULL;
 	c->fx_head = 0;
 	c->fx_n = 0;
 	return NULL;

@@ -47,6 +47,7 @@
 	X(HEAL_ALWAYS, "autoheal=false lets everything through")                              \
 	X(REPLICA_TRANSIT, "paths lead through replicas")                                     \
 	X(HELLO_BEFORE_DISK, "hello is said before the incarnation is on disk")               \
+	X(EFFECTS_KEPT, "what was executed keeps its place among the effects")                \
 	X(DATA_CLEAR_WITHOUT_COVER, "data is handed over by saying so")                       \
 	X(DATA_VECTOR_EARLY, "a vector is adopted before all that it covers is here")         \
 	X(DATA_OVER_GAP, "a write is applied although the one before it is missing")          \
@@ -54,6 +55,7 @@
 	X(DATA_NO_LEASE, "deletions are forgotten under an open copy, which begins anew")     \
 	X(DATA_STALE_TAIL, "who was away too long is told what is new, and no more")          \
 	X(DATA_REPLICA_ALONE, "what a replica has alone is nobody's concern")                 \
+	X(DATA_CALLS_KEPT, "a request that was answered is kept")                             \
 	X(DATA_ANSWER_EARLY, "a write is acknowledged before it is on disk")
 
 #define CORE_MUTANT_ENUM(id, doc) MUTANT_##id,

@@ -6,7 +6,7 @@
  *   c  nobody departed reappears under the same member id
  *   d  clusters mix only where a merge or a join was allowed
  *   e  a failed join changes nothing; nobody stands apart or takes a new member id without a reason
- *   g  effects end, deadlines move on, connections are not lost count of
+ *   g  effects end, deadlines move on, connections are not lost count of; what is held at the end: held.h
  *   view  what is announced agrees with what is shown
  * What must hold once faults are over is in settle.h, f among it (how many links a node has, and what a change costs:
  * stories F1 to F4, sim --scale); h is that each twentieth seed runs twice (batch.c).

@@ -9,6 +9,7 @@
 
 #include "test/sim/check.h"
 #include "test/sim/faults.h"
+#include "test/sim/held.h"
 #include "test/sim/ledger.h"
 #include "test/sim/proc.h"
 #include "test/sim/settle.h"
@@ -57,6 +58,8 @@ void run_plan(const struct plan *p, enum run_tell tell, struct run_result *out)
 		settle_begin(&s);
 	if (!s.failed)
 		settle_run(&s, &out->settle_us);
+	if (!s.failed)
+		held_check(&s);
 	out->failed = s.failed;
 	snprintf(out->invariant, sizeof out->invariant, "%s", s.invariant);
 	snprintf(out->why, sizeof out->why, "%s", s.why);

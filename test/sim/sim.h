@@ -7,7 +7,7 @@
  *   queue, path, net…   time and the network; know nothing of cores
  *   proc…, rpc          a process around a core and its shared data: effects in, inputs out; its disk and clocks
  *   plan, faults, ops   what goes wrong and what operators do, as a list that can be thinned out
- *   check, settle       the invariants, at every step and at the end; of the shared data: ledger, settle_data
+ *   check, settle, held the invariants, at every step and at the end; of the shared data: ledger, settle_data
  *   writers             who writes what to the shared data, and when
  *   story…              scripted runs
  *   scale, crowd, tally many nodes: how long until all agree, and what is said meanwhile

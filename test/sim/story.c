@@ -7,6 +7,7 @@
 
 #include "test/sim/check.h"
 #include "test/sim/faults.h"
+#include "test/sim/held.h"
 #include "test/sim/ledger.h"
 #include "test/sim/proc.h"
 
@@ -271,6 +272,8 @@ bool story_run(const struct story_row *row, unsigned round, enum run_tell tell,
 	st->round = round;
 	st->tell = tell;
 	row->tell(st);
+	if (!st->sim.failed)
+		held_check(&st->sim);
 	ok = !st->sim.failed;
 	snprintf(why, SIM_WHY_MAX, "at %.3f s: %.900s", (double)st->sim.now_us / 1e6,
 		st->sim.why);
