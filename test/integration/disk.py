@@ -1,9 +1,10 @@
 """Faults of one node's disk, as its writer meets them: that thread alone is traced, with those that it starts, and what
 they ask of a file fails or doesn't return. No file system is needed that can do so, and the rest of the process runs as
-ever."""
+ever. And deaths: at what the writer asks, or at what the loop says and hears."""
 
 import contextlib
 import ctypes
+import ipaddress
 import os
 import platform
 import signal
@@ -21,6 +22,7 @@ SYSCALL_STOP = signal.SIGTRAP | 0x80
 EVENT_STOP = 128
 FLUSHES = {74, 75}  # fsync fdatasync, x86-64
 WRITES = {18, 20, 296, 328} | FLUSHES  # pwrite64 writev pwritev pwritev2
+MESSAGES = {0, 1, 44, 45, 46, 47}  # read write sendto recvfrom sendmsg recvmsg
 POLL_S = 0.001
 
 
@@ -134,13 +136,16 @@ def hang(tracer, inside, _):
 
 
 class Kill:
-    """Before or after its n-th flush from now on."""
+    """Before or after its n-th of these calls from now on."""
 
-    def __init__(self, process, n, after):
-        self.process, self.n, self.after = process, n, after
+    def __init__(self, process, n, after, calls):
+        self.process, self.n, self.after, self.calls = process, n, after, calls
+
+    def counts(self, regs):
+        return regs.orig_rax in self.calls
 
     def __call__(self, tracer, inside, _):
-        if registers(tracer.tid).orig_rax in FLUSHES and inside != self.after:
+        if inside != self.after and self.counts(registers(tracer.tid)):
             self.n -= 1
             if self.n == 0:
                 tracer.met.set()
@@ -148,11 +153,30 @@ class Kill:
         return False
 
 
+class KillAtMessage(Kill):
+    """Before its n-th call that says something to a peer, or hears of it."""
+
+    def __init__(self, process, n, host):
+        super().__init__(process, n, False, MESSAGES)
+        self.peer = ipaddress.IPv4Address(host).packed[::-1].hex().upper()
+
+    def counts(self, regs):
+        return super().counts(regs) and self.leads_there(regs.rdi)
+
+    def leads_there(self, fd):
+        """Whether it is a connection with that peer; once it was ended nobody knows."""
+        with contextlib.suppress(FileNotFoundError):
+            socket = os.readlink(self.process.proc / f"fd/{fd}").removeprefix("socket:[").removesuffix("]")
+            fields = [line.split() for line in (self.process.proc / "net/tcp").read_text().splitlines()[1:]]
+            return any(f[9] == socket and f[2].startswith(self.peer) for f in fields)
+        return False
+
+
 @contextlib.contextmanager
-def traced(node, meddle):
+def traced(node, meddle, tid=None):
     if platform.machine() != "x86_64":
         pytest.skip("the registers of this machine are not known here")
-    tracer = Tracer(writer_of(node), meddle)
+    tracer = Tracer(tid or writer_of(node), meddle)
     tracer.start()
     tracer.attached.wait()
     assert tracer.failure is None, f"the node's disk can't be meddled with (kernel.yama.ptrace_scope?): {tracer.failure}"
@@ -173,6 +197,12 @@ def stalled(node):
     return traced(node, hang)
 
 
-def killed_at(node, n, after):
+def killed_at(node, n, after, calls=FLUSHES):
     """Inside, its membership dies at its n-th flush, before or after it; `met` says whether there were so many."""
-    return traced(node, Kill(node.membership, n, after))
+    return traced(node, Kill(node.membership, n, after, calls))
+
+
+def killed_at_message(node, n, peer):
+    """The same before the n-th call by which its loop sends something to a node or receives from it."""
+    process = node.membership
+    return traced(node, KillAtMessage(process, n, peer.host), process.pid)

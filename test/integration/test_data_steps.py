@@ -1,4 +1,5 @@
-"""Joins that are cut at each of their steps: where somebody's disk has just been written, and where it is about to be."""
+"""Joins that are cut at each of their steps: where somebody's disk has just been written, where it is about to be, and
+where the target says or hears something."""
 
 import json
 
@@ -11,6 +12,9 @@ from test_data import OFTEN_KILLED, leave, numbered, three_and_a_stranger, wholl
 
 ENTRIES = 3000  # of 2 000 bytes: some parts
 STEPS_MIN = 4  # parts of the copy, the join itself
+LATE_S = 2  # what a node does for a join when that has been answered comes sooner
+TARGET_WRITES_MIN = 2
+TARGET_MESSAGES_MIN = 10
 
 
 def joined(node):
@@ -25,36 +29,72 @@ def back_to_the_beginning(nodes, joiner, own):
     joiner.cluster.agree(nodes)
 
 
-def kill_at_each_step(cluster, whose, after):
-    nodes, joiner = three_and_a_stranger(cluster, 0)
-    load(nodes[0], numbered(ENTRIES, size=2000))
-    theirs, own = digest(nodes[0]), digest(joiner)
-    same_everywhere(nodes)
-    victim = joiner if whose == "joiner" else nodes[1]
-    for step in range(1, 100):
-        with disk.killed_at(victim, step, after) as tracer:
-            with joiner.ctl_open("cluster", "join", nodes[1].name) as join:
-                join.communicate(timeout=60)
-        victim.wait_ready()
-        cluster.agree(nodes + [joiner] * joined(joiner), timeout=60)
+def kill_at_each_step(nodes, joiner, victim, killed_at, steps_min):
+    """The victim dies at the first step of a join, of another one at the second, until there are no more steps."""
+    target, theirs, own, first_joined = nodes[-1], digest(nodes[0]), digest(joiner), None
+
+    def looks_well():
+        joiner.cluster.agree(nodes + [joiner] * joined(joiner), timeout=60)
         wholly_before_or_after(nodes, joiner, joined(joiner), own, theirs)
         assert all(digest(n) == theirs for n in nodes), "an entry was lost"
+
+    for step in range(1, 1000):
+        with killed_at(step) as tracer:
+            with joiner.ctl_open("cluster", "join", target.name) as join:
+                join.communicate(timeout=60)
+            tracer.met.wait(LATE_S)
+        victim.wait_ready()
+        looks_well()
         if not tracer.met.is_set():
-            assert joined(joiner) and step > STEPS_MIN, f"only {step} steps"
-            print(f"{whose}: {step - 1} steps")
+            assert joined(joiner) and step > steps_min, f"only {step} steps"
+            print(f"{step - 1} steps, it was a member from the {first_joined}. on")
             return
         if joined(joiner):
-            back_to_the_beginning(nodes, joiner, own)
+            first_joined = first_joined or step
+        else:
+            answer = joiner.ctl("cluster", "join", target.name)
+            assert answer.code == 0, (step, answer)
+            looks_well()
+        back_to_the_beginning(nodes, joiner, own)
     raise AssertionError("it never ends")
 
 
+def kill_joiner_at_each_flush(cluster, after):
+    nodes, joiner = three_and_a_stranger(cluster, 0)
+    load(nodes[0], numbered(ENTRIES, size=2000))
+    same_everywhere(nodes)
+    kill_at_each_step(nodes, joiner, joiner, lambda step: disk.killed_at(joiner, step, after), STEPS_MIN)
+
+
 def test_a_joiner_that_dies_at_any_step_is_wholly_before_or_after(cluster):
-    kill_at_each_step(cluster, "joiner", after=False)
+    kill_joiner_at_each_flush(cluster, after=False)
 
 
 @pytest.mark.long
 def test_a_joiner_that_dies_behind_any_step_is_wholly_before_or_after(cluster):
-    kill_at_each_step(cluster, "joiner", after=True)
+    kill_joiner_at_each_flush(cluster, after=True)
+
+
+def a_target_and_a_stranger(cluster):
+    """Nobody but the target has what it has."""
+    target, joiner = [cluster.node(i, **OFTEN_KILLED).start() for i in (1, 2)]
+    load(target, numbered(300))
+    load(joiner, numbered(10, prefix="own"))
+    return target, joiner
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "behind"])
+def test_a_target_that_dies_at_any_write_has_lost_nothing(cluster, after):
+    target, joiner = a_target_and_a_stranger(cluster)
+    kill_at_each_step([target], joiner, target,
+                      lambda step: disk.killed_at(target, step, after, disk.WRITES), TARGET_WRITES_MIN)
+
+
+@pytest.mark.long
+def test_a_target_that_dies_at_any_message_has_lost_nothing(cluster):
+    target, joiner = a_target_and_a_stranger(cluster)
+    kill_at_each_step([target], joiner, target,
+                      lambda step: disk.killed_at_message(target, step, joiner), TARGET_MESSAGES_MIN)
 
 
 def test_a_copy_goes_on_where_it_broke_off(net):
