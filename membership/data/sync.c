@@ -260,6 +260,7 @@ void sync_finish(struct data *d, struct peer *p, const struct wire_data_synced *
 	p->sync.at_ms = 0;
 	p->sync.compare = p->sync.pulled = false;
 	sync_stop(d, p);
+	wake_at(d, d->now_ms + DIFFERS_MS); /* what it has told meanwhile it tells once */
 	/* what it left to a stopped core it may take later: when it has heard that this one left */
 	if (d->role == WIRE_REPLICA)
 		wake_at(d, d->now_ms + ASK_AGAIN_MS);

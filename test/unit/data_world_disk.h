@@ -47,6 +47,7 @@ struct dw_node {
 	bool down, apart, leaving, no_quorum;
 	uint64_t joined_ms;
 	int64_t wall_off_ms;
+	uint64_t heard[DW_NODES]; /* the last vector hash of each other one */
 	struct data_reply *reply; /* by request */
 	bool *replied;
 	unsigned n_events[DATA_EV_N];
@@ -79,6 +80,7 @@ struct dworld {
 	bool unlinked[DW_NODES][DW_NODES];
 	bool unlisted[DW_NODES][DW_NODES]; /* a link that stands and is in no record yet */
 	bool (*drop)(struct dworld *w, const struct dw_message *m); /* a test's own faults */
+	bool tell_once; /* heartbeats that bring nothing new are not passed on, as the core does it */
 	struct dw_message message[DW_MESSAGES];
 	size_t n_messages;
 	struct dw_serve serve[DW_MESSAGES];

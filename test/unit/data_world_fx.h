@@ -324,6 +324,9 @@ static inline void dw_hashes(struct dworld *w)
 			if (!dw_linked(w, i, k))
 				continue;
 			data_status(w->node[k].data, &st);
+			if (w->tell_once && w->node[i].heard[k] == st.vector_hash)
+				continue;
+			w->node[i].heard[k] = st.vector_hash;
 			dw_clock(w, i);
 			data_peer_hashes(w->node[i].data, &w->node[k].id, st.vector_hash,
 				st.data_hash);

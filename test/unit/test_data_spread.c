@@ -281,6 +281,37 @@ START_TEST(a_missing_write_is_fetched_before_the_next_one_counts)
 }
 END_TEST
 
+static bool lose_pushes_to_2(struct dworld *world, const struct dw_message *m)
+{
+	(void)world;
+	return m->method == WIRE_DATA_PUSH && !m->is_answer && m->to == 2;
+}
+
+/* Its disk is slow; a heartbeat says meanwhile that there is more, and no later one says it again. */
+START_TEST(what_is_written_while_somebody_is_caught_up_is_fetched_next)
+{
+	nodes(3);
+	w->tell_once = true;
+	dw_kill(w, 2);
+	dw_views(w);
+	dw_put(w, 0, 1, "early", "x", DATA_ACK_ONE);
+	dw_run(w, 1000);
+	w->node[2].slow_disk = true;
+	dw_start(w, 2);
+	dw_views(w);
+	w->drop = lose_pushes_to_2;
+	dw_run(w, 1000);
+	dw_put(w, 0, 2, "late", "y", DATA_ACK_LOCAL);
+	dw_run(w, 1000);
+	w->node[2].slow_disk = false;
+	dw_disk(w, 2);
+	dw_run(w, 3000);
+	ck_assert_str_eq(dw_get(w, 2, "early"), "x");
+	ck_assert_str_eq(dw_get(w, 2, "late"), "y");
+	all_equal();
+}
+END_TEST
+
 START_TEST(two_processes_with_one_origin_are_noticed)
 {
 	struct dw_pair *copy;
@@ -343,6 +374,7 @@ static Suite *suite(void)
 	tcase_add_loop_test(tc, a_rolled_back_disk_loses_nothing_that_others_have, 0, 2);
 	tcase_add_loop_test(tc, a_catch_up_that_breaks_off_poisons_nothing, 0, 4);
 	tcase_add_test(tc, a_missing_write_is_fetched_before_the_next_one_counts);
+	tcase_add_test(tc, what_is_written_while_somebody_is_caught_up_is_fetched_next);
 	tcase_add_test(tc, two_processes_with_one_origin_are_noticed);
 	suite_add_tcase(s, tc);
 	return s;
