@@ -128,6 +128,15 @@ static bool settled(const struct core *c, struct candidate *d)
 	return false;
 }
 
+/* Within a second; together with the links' beat where one comes by then, so that it costs no wake-up of its own. */
+static uint64_t look_again(const struct core *c)
+{
+	uint64_t latest = c->now_ms + CAND_LOOK_MS,
+		 beat = beat_after(c, latest, c->heartbeat_ms) - c->heartbeat_ms;
+
+	return beat > c->now_ms ? beat : latest;
+}
+
 void candidates_tick(struct core *c)
 {
 	size_t in_flight = 0, start;
@@ -143,7 +152,7 @@ void candidates_tick(struct core *c)
 		if (!due(c, d->next_ms))
 			continue;
 		if (settled(c, d)) {
-			d->next_ms = c->now_ms + 1000;
+			d->next_ms = look_again(c);
 			continue;
 		}
 		d->conn = conn_dial(c, FOR_CANDIDATE, d->dial_host, d->port)->id;
@@ -198,7 +207,7 @@ void candidate_result(struct core *c, struct conn *k, bool ok, enum wire_class r
 		if (ok || is_self)
 			d->backoff_ms = 0;
 		if (ok)
-			d->next_ms = c->now_ms + 1000;
+			d->next_ms = look_again(c);
 		else
 			back_off(c, d, retry);
 	}

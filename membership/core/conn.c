@@ -313,7 +313,7 @@ static void frame_take(struct core *c, struct conn *k, const uint8_t *frame, siz
 
 	msg_arena_reset(&c->arena);
 	rc = wire_get(frame, n, &c->arena, &type, &m, &why);
-	c->timers_moved |= type != WIRE_STATE;
+	c->timers_moved |= type != WIRE_STATE && type != WIRE_PING;
 	if (rc == -ENOSYS && k->peer_known)
 		return; /* a newer peer may say more than we know */
 	if (rc == 0 && (allowed[type] & phase_bit[k->phase]) == 0) {
@@ -380,6 +380,16 @@ static size_t whole_frames(const struct buf *b, size_t cap)
 	return n;
 }
 
+/* Who pulls asks until there is nothing more: it needs no waking for what it is about to be given. */
+static void ping_pulled(struct core *c, struct conn *k)
+{
+	bool queued = k->wake_queued;
+
+	k->wake_queued = true;
+	ping_put(c, k);
+	k->wake_queued = queued;
+}
+
 size_t core_conn_pull(struct core *c, uint32_t conn, uint8_t *out, size_t cap)
 {
 	struct conn *k = conn_find(c, conn);
@@ -397,7 +407,7 @@ size_t core_conn_pull(struct core *c, uint32_t conn, uint8_t *out, size_t cap)
 	if (k->phase != CONN_UP)
 		return 0;
 	if (k->ping_wanted) {
-		ping_put(c, k);
+		ping_pulled(c, k);
 	} else if (flood_pending(c, k) && c->now_ms >= k->state_ms) {
 		flood_pull(c, k, &b, WIRE_CHUNK_BYTES);
 		k->state_ms = c->now_ms + STATE_GAP_MS;

@@ -94,6 +94,8 @@ bool conn_live(const struct core *c,
 
 /* --- ping.c --- */
 void ping_put(struct core *c, struct conn *k);
+/* The first beat after ms of what beats so often. */
+uint64_t beat_after(const struct core *c, uint64_t ms, uint32_t heartbeat_ms);
 uint64_t ping_next(const struct core *c, const struct conn *k);
 void on_ping(struct core *c, struct conn *k, const struct wire_ping *p);
 

@@ -9,8 +9,8 @@
  * The shell's loop, for every thing that happens:   core_clock(); core_<input>(); while (core_next_fx()) do it;
  * then arm one timer for core_deadline(), at which core_tick() is called.
  * Effects are executed after the input returned, in order, never inside. Sending is by pulling: CORE_FX_WAKE says that a
- * connection has something to say; the shell calls core_conn_pull() whenever its own queue for that connection is
- * nearly empty (≤ 16 KiB), so heartbeats come first and nothing queues up behind a slow peer.
+ * connection has something to say; the shell calls core_conn_pull() until it returns 0, whenever its own queue for
+ * that connection is nearly empty (≤ 16 KiB), so heartbeats come first and nothing queues up behind a slow peer.
  *
  * Times: milliseconds of the monotonic clock handed in, unless a name says wall. Strings borrowed by inputs are copied.
  */

@@ -48,6 +48,7 @@ enum {
 	CORELESS_MS = 10000,
 	CAND_FIRST_MS = 50,
 	CAND_MAX_MS = 30000,
+	CAND_LOOK_MS = 1000, /* whether somebody is to be looked for where nobody was */
 	CAND_IN_FLIGHT = 4,
 	SELF_MARK_MS = 60000,
 	READY_MS = 1000,

@@ -1,12 +1,16 @@
 #include "membership/core/core_int.h"
 
 /* All links of a node beat together: one wake-up serves them all. The phase is the node's own. */
+uint64_t beat_after(const struct core *c, uint64_t ms, uint32_t heartbeat_ms)
+{
+	uint64_t phase = c->session % heartbeat_ms;
+
+	return (ms + heartbeat_ms - phase) / heartbeat_ms * heartbeat_ms + phase;
+}
+
 uint64_t ping_next(const struct core *c, const struct conn *k)
 {
-	uint64_t phase = c->session % k->heartbeat_ms;
-
-	return (c->now_ms + k->heartbeat_ms - phase) / k->heartbeat_ms * k->heartbeat_ms +
-	       phase;
+	return beat_after(c, c->now_ms, k->heartbeat_ms);
 }
 
 void ping_put(struct core *c, struct conn *k)

@@ -29,7 +29,7 @@ struct w_node {
 	struct w_key disk[W_KEYS];
 	size_t n_keys;
 	struct core_reply reply;
-	unsigned n_replies;
+	unsigned n_replies, n_ticks;
 	struct core_event event[W_EVENTS];
 	size_t n_events;
 	int disk_error;
@@ -435,6 +435,7 @@ static inline void w_run(struct world *w, uint64_t ms)
 				core_deadline(w->node[i].core) > w->now_us / 1000)
 				continue;
 			w_clock(w, i);
+			w->node[i].n_ticks++;
 			core_tick(w->node[i].core);
 			w_effects(w, i);
 		}
