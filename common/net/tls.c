@@ -192,6 +192,9 @@ ssize_t tls_conn_read(struct tls_conn *c, void *p, size_t cap)
 		return 0;
 	if (!c->done)
 		return -EAGAIN;
+	/* OpenSSL takes as long to find that there is nothing as it takes for a small record */
+	if (tls_pipe_n(&c->in) == 0 && SSL_has_pending(c->ssl) == 0)
+		return c->eof ? -ECONNRESET : -EAGAIN;
 	ERR_clear_error();
 	if (SSL_read_ex(c->ssl, p, cap, &n) == 1)
 		return (ssize_t)n;
