@@ -13,8 +13,6 @@
 
 #define LOG_COMPONENT "supervisor"
 
-enum { TICK_MS = 1000 };
-
 static const struct child_spec membership_spec = {"membership", "clusterd-membership",
 	IPC_MEMBERSHIP, CONF_FOR_MEMBERSHIP, 0};
 
@@ -272,10 +270,10 @@ static uint64_t sooner(uint64_t wait_ms, uint64_t deadline_ms, uint64_t now_ms)
 	return deadline_ms == 0 || wait_ms < left ? wait_ms : left;
 }
 
-/* At least each second, because the loop clock takes longer silences of our own for a stall. */
+/* The loop clock takes longer silences of our own for a stall. */
 static void arm_tick(struct supervisor *s)
 {
-	uint64_t now_ms = child_now(&s->env), wait_ms = TICK_MS;
+	uint64_t now_ms = child_now(&s->env), wait_ms = PROC_CLOCK_STEP_MAX_MS;
 
 	if (s->watchdog_ms != 0 && s->watchdog_ms / 4 < wait_ms)
 		wait_ms = s->watchdog_ms / 4;
