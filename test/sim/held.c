@@ -21,9 +21,9 @@ enum {
 	DATA_BLOCKS = 48,
 	DATA_BYTES = 256 * KIB,
 	PEER_BLOCKS = 4,
-	PEER_BYTES = 8 * KIB,
+	PEER_BYTES = 4 * KIB,
 	/* … entry, besides its key and values, which may be there twice; so many late writes are kept like entries */
-	ENTRY_BYTES = KIB,
+	ENTRY_BYTES = KIB / 2,
 	LATE_MAX = 16384,
 	/* What is as large as that is a table of data of one size: that of late writes, that of answers to replicas. */
 	TABLE_BYTES = 256 * KIB,

@@ -3,7 +3,7 @@
 /*
  * Nothing grows without bound (invariant g): what a core and its shared data hold in memory depends on the members and the
  * entries, not on how long they have run. Weighed is what is freed with them, whatever table, queue or buffer it was in;
- * what nobody holds any more is a leak to the sanitizers.
+ * what nobody holds any more is a leak to the sanitizers. Stories G1 and G2 last for an hour.
  */
 #include "test/sim/sim.h"
 

@@ -293,7 +293,8 @@ const struct story_row *story_at(size_t i)
 		{stories_members, n_stories_members}, {stories_c, n_stories_c},
 		{stories_d, n_stories_d}, {stories_e, n_stories_e},
 		{stories_links, n_stories_links}, {stories_f, n_stories_f},
-		{stories_r, n_stories_r}, {stories_k, n_stories_k}, {stories_l, n_stories_l}};
+		{stories_g, n_stories_g}, {stories_r, n_stories_r}, {stories_k, n_stories_k},
+		{stories_l, n_stories_l}};
 
 	for (size_t k = 0; k < sizeof parts / sizeof parts[0]; k++) {
 		if (i < parts[k].n)

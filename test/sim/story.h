@@ -39,11 +39,12 @@ struct story_row {
 	unsigned rounds; /* told so often, with st->round counting from 0; 0: once */
 };
 extern const struct story_row stories_a[], stories_b[], stories_members[], stories_c[],
-	stories_d[], stories_e[], stories_links[], stories_f[], stories_r[], stories_k[],
-	stories_l[];
+	stories_d[], stories_e[], stories_links[], stories_f[], stories_g[], stories_r[],
+	stories_k[], stories_l[];
 
 extern const size_t n_stories_a, n_stories_b, n_stories_members, n_stories_c, n_stories_d,
-	n_stories_e, n_stories_links, n_stories_f, n_stories_r, n_stories_k, n_stories_l;
+	n_stories_e, n_stories_links, n_stories_f, n_stories_g, n_stories_r, n_stories_k,
+	n_stories_l;
 
 /* Runs one; true when all it expects came, else *why says what did not. */
 bool story_run(const struct story_row *row, unsigned round, enum run_tell tell,
