@@ -60,8 +60,7 @@ static void bye_meaning(struct core *c, struct conn *k, const struct wire_bye *b
 
 	if (m != NULL && k->phase == CONN_UP && m->link.conn == k->id) {
 		if (b->code == WIRE_BYE_DUPLICATE) {
-			/* its twin is up over there and will be here in a moment */
-			edge_conn_lost(c, m, k, CORE_LOSS_EOF, text);
+			edge_superseded(c, m, k, text);
 			return;
 		}
 		/* said by the process that its record is of: a late word of an earlier one changes nothing */

@@ -25,6 +25,7 @@ struct conn {
 	enum conn_purpose purpose;
 	enum core_stage stage;
 	bool dialed, wake_queued, hello_sent, peer_known, said_bye;
+	bool astray;    /* dialled for a member, and another one answers there */
 	int32_t target; /* member that I dialled, NO_INDEX */
 	int32_t peer;   /* member at the other end, NO_INDEX before hello */
 	char host[NODE_HOST_MAX + 1];
@@ -135,6 +136,8 @@ void edge_up(struct core *c, struct member *m, struct conn *k);
 void edge_lost(struct core *c, struct member *m, bool by_timeout, const char *why);
 void edge_conn_lost(struct core *c, struct member *m, struct conn *k, enum core_loss loss,
 	const char *text);
+/* The other end keeps its twin, which is up over there and will be here in a moment: no younger link, where it is held. */
+void edge_superseded(struct core *c, struct member *m, struct conn *k, const char *text);
 /* The other end closed it as agreed. */
 void edge_unwanted(struct core *c, struct member *m);
 void edge_redial_failed(struct core *c, struct member *m, enum core_loss loss,

@@ -191,6 +191,19 @@ static struct conn *other_conn(const struct core *c, const struct member *m,
 	return NULL;
 }
 
+static bool may_redial(const struct core *c, const struct member *m)
+{
+	return !m->departed && !MUTANT(NO_REDIAL) && m->state != WIRE_STOPPING && !c->stopping;
+}
+
+static void redial(struct core *c, struct member *m)
+{
+	m->link.state = EDGE_REDIAL;
+	m->link.deadline_ms = c->now_ms + REDIAL_MS;
+	m->link.redial_ms = c->now_ms;
+	edge_tick(c, m);
+}
+
 void edge_conn_lost(struct core *c, struct member *m, struct conn *k, enum core_loss loss,
 	const char *text)
 {
@@ -209,15 +222,24 @@ void edge_conn_lost(struct core *c, struct member *m, struct conn *k, enum core_
 		edge_lost(c, m, true, text);
 		return;
 	}
-	if (!e->listed || m->departed || MUTANT(NO_REDIAL) || m->state == WIRE_STOPPING ||
-		c->stopping) {
+	if (!e->listed || !may_redial(c, m)) {
 		edge_lost(c, m, false, text);
 		return;
 	}
-	e->state = EDGE_REDIAL;
-	e->deadline_ms = c->now_ms + REDIAL_MS;
-	e->redial_ms = c->now_ms;
-	edge_tick(c, m);
+	redial(c, m);
+}
+
+void edge_superseded(struct core *c, struct member *m, struct conn *k, const char *text)
+{
+	struct own_edge *e = &m->link;
+
+	if (e->conn == k->id && e->state == EDGE_LIVE && !e->listed && may_redial(c, m) &&
+		other_conn(c, m, k) == NULL) {
+		e->conn = 0;
+		redial(c, m);
+		return;
+	}
+	edge_conn_lost(c, m, k, CORE_LOSS_EOF, text);
 }
 
 /* A refusal proves death only to the end that has itself reached this listener while the link lived. */

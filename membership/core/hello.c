@@ -247,6 +247,7 @@ void on_hello(struct core *c, struct conn *k, const struct wire_hello *h)
 	if (k->target != NO_INDEX && k->target != k->peer && k->purpose == FOR_LINK) {
 		dial_failed(c, k, CORE_LOSS_ERROR, "another node answers at its address");
 		k->target = NO_INDEX;
+		k->astray = true;
 	}
 	judge(c, k, &j);
 	wait_for_heal(c, k, h, &j);

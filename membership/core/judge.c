@@ -252,7 +252,8 @@ static bool rule_full(const struct core *c, const struct conn *k, struct judgeme
 
 /*
  * Two links to one member: same dialler, the newer stays; else the one dialled by the smaller id. Judged here only when
- * both ends hold the older one; else the new one is wanted by who lost the older.
+ * both ends hold the older one; else the new one is wanted by who lost the older. One that was dialled for somebody else
+ * replaces none.
  */
 static bool rule_duplicate(const struct core *c, const struct conn *k, struct judgement *j)
 {
@@ -262,10 +263,10 @@ static bool rule_duplicate(const struct core *c, const struct conn *k, struct ju
 
 	if (held == NULL || held == k || held->phase != CONN_UP || k->held_nonce != held->nonce)
 		return false;
-	if (m->link.session != k->peer_ver.session || held->dialed == k->dialed ||
-		!conn_live(c, held))
+	if (m->link.session != k->peer_ver.session || !conn_live(c, held))
 		return false;
-	if (held->dialed != (id_cmp(&self(c)->id, &m->id) < 0))
+	if (!k->astray && (held->dialed == k->dialed ||
+				  held->dialed != (id_cmp(&self(c)->id, &m->id) < 0)))
 		return false;
 	refuse(j, WIRE_BYE_DUPLICATE, WIRE_RETRY_NOW, c->node_name);
 	SAY(j, "we are linked already");
