@@ -147,6 +147,8 @@ void edges_tick(struct core *c);
 uint64_t edge_deadline(const struct core *c, const struct member *m);
 void edge_echo(struct core *c, struct member *m);
 bool edge_counts(const struct core *c, const struct member *m); /* listed in my record */
+/* Both ends have enough others, so that nobody waits to hear of it. */
+bool edge_spare(const struct core *c, const struct member *m);
 void fall(struct core *c, const char *why);
 uint64_t own_hold(const struct core *c); /* after falls; 0: none */
 void self_stalled(struct core *c, uint64_t ms);

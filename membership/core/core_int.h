@@ -93,7 +93,7 @@ struct core {
 	bool record_dirty;
 	uint64_t publish_ms, publish_gap_ms, published_ms;
 	uint64_t
-		tidy_ms; /* 0, or by when the record loses links that nobody counts on any more */
+		tidy_ms; /* 0, or by when the record tells what nobody waits for */
 	uint64_t drop_round_ms; /* when unwanted links are proposed to be dropped */
 	size_t n_retired;       /* links that may be: the next record looks */
 	/* view */
@@ -125,6 +125,7 @@ struct core {
 	size_t n_edged, edged_cap;
 	uint64_t view_ms; /* when the view was made last */
 	/* falls and holds */
+	uint64_t silent_ms; /* when the last listed link went by a time-out */
 	uint64_t fall_ms, hold_ms, keep_view_until_ms;
 	unsigned falls;
 	uint64_t stalls, stall_ms_max, stalled_ms; /* stalled: when the last stall ended */

@@ -87,6 +87,24 @@ static void hold_from_now(struct core *c, struct member *m, bool failed_before)
 
 /* --- up --- */
 
+/*
+ * Neither end depends on this one. In a large cluster it is told with the ones that follow: after a heal each node makes
+ * ten within a second.
+ */
+bool edge_spare(const struct core *c, const struct member *m)
+{
+	return !c->mesh && !c->suspecting && m->running && m->n_edges >= SPARE_EDGES &&
+	       self(c)->n_edges >= SPARE_EDGES;
+}
+
+static void announce(struct core *c, const struct member *m)
+{
+	if (edge_spare(c, m))
+		record_tidy(c, PUBLISH_SPARE_MS);
+	else
+		record_touch(c, false);
+}
+
 static bool newer_stays(const struct core *c, const struct member *m, const struct conn *older,
 	const struct conn *k)
 {
@@ -132,7 +150,7 @@ void edge_up(struct core *c, struct member *m, struct conn *k)
 	m->burst_left = 0;
 	m->last_error[0] = '\0';
 	if (!was_listed && e->listed) /* else it waits out a hold, and is announced after it */
-		record_touch(c, false);
+		announce(c, m);
 	if (first)
 		c->publish_ms = c->now_ms;
 	leave_tell(c, k);
@@ -140,6 +158,17 @@ void edge_up(struct core *c, struct member *m, struct conn *k)
 }
 
 /* --- down --- */
+
+/* When a network is cut, the links go one after the other, over the time of a heartbeat. */
+static void announce_loss(struct core *c, const struct member *m)
+{
+	bool silent = m->link.by_timeout && !c->mesh,
+	     again = silent && c->silent_ms != 0 && c->now_ms < c->silent_ms + PUBLISH_MAX_MS;
+
+	record_within(c, again ? PUBLISH_CUT_MS : PUBLISH_LOSS_MS);
+	if (silent)
+		c->silent_ms = c->now_ms;
+}
 
 static void unlist(struct core *c, struct member *m)
 {
@@ -149,7 +178,7 @@ static void unlist(struct core *c, struct member *m)
 	if (!listed)
 		return;
 	m->lost_ms = c->now_ms;
-	record_touch(c, true);
+	announce_loss(c, m);
 	c->publish_ms = c->publish_ms > c->now_ms ? c->publish_ms : c->now_ms;
 	if (m->link.by_timeout && !any_listed(c) && !c->stopping)
 		fall(c, "lost its last link by a time-out");
@@ -304,7 +333,7 @@ static void live_tick(struct core *c, struct member *m)
 	}
 	if (!e->listed && c->now_ms >= e->since_ms + e->hold_ms) {
 		e->listed = true;
-		record_touch(c, false);
+		announce(c, m);
 	}
 	if (!e->proven && due(c, e->probe_ms) && m->dialing == 0) {
 		struct conn *probe = conn_dial(c, FOR_PROBE, m->host, m->dist_port);

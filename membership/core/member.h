@@ -156,7 +156,9 @@ void record_forget(struct core *c, int32_t index); /* of one that departed */
 void tags_copy(struct core_tag **dst, size_t *n_dst, const struct core_tag *src, size_t n);
 void tags_free(struct core_tag *tags, size_t n);
 void record_touch(struct core *c, bool urgent);
-/* Links that nobody counts on any more go from the record within so many ms, or with the next change. */
+/* At the latest so many ms after the last change. */
+void record_within(struct core *c, uint64_t gap_ms);
+/* What nobody waits for: told within so many ms, or with the next change. */
 void record_tidy(struct core *c, uint64_t within_ms);
 void record_publish_tick(struct core *c);
 uint64_t publish_deadline(const struct core *c);

@@ -49,12 +49,17 @@ static bool version_wild(const struct version *v, const struct version *than)
 
 /* --- my own --- */
 
-void record_touch(struct core *c, bool urgent)
+void record_within(struct core *c, uint64_t gap_ms)
 {
 	c->record_dirty = true;
 	c->view_dirty = true;
-	if (urgent && c->publish_ms > c->published_ms + PUBLISH_LOSS_MS)
-		c->publish_ms = c->published_ms + PUBLISH_LOSS_MS;
+	if (c->publish_ms > c->published_ms + gap_ms)
+		c->publish_ms = c->published_ms + gap_ms;
+}
+
+void record_touch(struct core *c, bool urgent)
+{
+	record_within(c, urgent ? PUBLISH_LOSS_MS : PUBLISH_MAX_MS);
 }
 
 void record_tidy(struct core *c, uint64_t within_ms)
@@ -162,7 +167,7 @@ void record_publish_tick(struct core *c)
 	c->tidy_ms = 0;
 	record_build(c);
 	if (quiet >= PUBLISH_MAX_MS || c->publish_gap_ms == 0)
-		c->publish_gap_ms = PUBLISH_FIRST_MS;
+		c->publish_gap_ms = c->n <= MESH_MAX ? PUBLISH_FIRST_MS : PUBLISH_RINGS_MS;
 	else if (c->publish_gap_ms < PUBLISH_MAX_MS)
 		c->publish_gap_ms = c->publish_gap_ms * 2 < PUBLISH_MAX_MS
 					    ? c->publish_gap_ms * 2
