@@ -368,12 +368,9 @@ static void arm(struct shared *d)
 
 void shared_before_wait(struct shared *d)
 {
-	struct core_counters n;
-
 	if (d->data == NULL)
 		return;
-	core_counters(d->shell->core, &n);
-	if (n.views != d->views || d->shell->view_changed) {
+	if (core_views(d->shell->core) != d->views || d->shell->view_changed) {
 		shared_tell_view(d);
 		shell_out(d->shell);
 	}

@@ -21,11 +21,9 @@ void shared_effect(struct shared *d, const struct core_fx *fx)
 void shared_tell_view(struct shared *d)
 {
 	struct id128 before = d->view.self;
-	struct core_counters n;
 	struct data_view v;
 
-	core_counters(d->shell->core, &n);
-	d->views = n.views;
+	d->views = core_views(d->shell->core);
 	d->view_stale = false;
 	shared_view_make(&d->view, d->shell->core, &v);
 	if (!id_is_zero(&before) && !id_eq(&before, &v.self))

@@ -383,11 +383,12 @@ size_t core_tree_children(const struct core *c, const struct id128 *root, struct
 	size_t cap);
 
 struct core_counters {
-	/* views: goes up whenever who runs, or which edges there are, may have changed */
 	uint64_t frames_in, frames_out, bytes_in, bytes_out, views, dials, records_in;
 	size_t conns, links, degree_max;
 	size_t places, graves; /* members in memory, departed ids besides */
 };
 void core_counters(const struct core *c, struct core_counters *out);
+/* Of these: goes up whenever who runs, or which edges there are, may have changed. Costs nothing. */
+uint64_t core_views(const struct core *c);
 
 #endif

@@ -199,8 +199,13 @@ void core_counters(const struct core *c, struct core_counters *out)
 	out->places = c->n - c->n_vacant;
 	out->graves = c->n_graves;
 	out->links = 0;
-	for (size_t i = 1; i < c->n; i++)
-		out->links += c->member[i]->link.state == EDGE_LIVE ? 1 : 0;
+	for (size_t i = 0; i < c->n_edged; i++)
+		out->links += c->member[c->edged[i]]->link.state == EDGE_LIVE ? 1 : 0;
 	if (out->links > out->degree_max)
 		out->degree_max = out->links;
+}
+
+uint64_t core_views(const struct core *c)
+{
+	return c->counters.views;
 }

@@ -39,11 +39,9 @@ static void view_tell(struct proc *p)
 {
 	struct proc_kv *kv = p->kv;
 	struct id128 before = kv->view.self;
-	struct core_counters n;
 	struct data_view v;
 
-	core_counters(p->core, &n);
-	kv->views = n.views;
+	kv->views = core_views(p->core);
 	shared_view_make(&kv->view, p->core, &v);
 	if (!id_is_zero(&before) && !id_eq(&before, &v.self))
 		rpc_reset(p);
@@ -318,12 +316,7 @@ bool proc_data_run(struct proc *p)
 
 bool proc_data_look(struct proc *p)
 {
-	struct core_counters n;
-
-	if (p->kv->data == NULL)
-		return false;
-	core_counters(p->core, &n);
-	if (n.views == p->kv->views)
+	if (p->kv->data == NULL || core_views(p->core) == p->kv->views)
 		return false;
 	view_tell(p);
 	return true;
