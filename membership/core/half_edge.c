@@ -79,7 +79,8 @@ static void orphan_add(struct core *c, int32_t index)
 /*
  * Does it matter for who runs that the edge between a and b comes or goes? The view reaches everybody along a tree: what
  * joins two that are in it, or goes and was none of its branches, changes nothing. Who was at the end of a branch that goes
- * is looked for another one. My own edges tell more than that.
+ * is looked for another one; it may be reached all the same, and then whom an edge leads to from it is as well. My own edges
+ * tell more than that.
  */
 static void edge_weigh(struct core *c, int32_t a, int32_t b, bool comes)
 {
@@ -90,7 +91,8 @@ static void edge_weigh(struct core *c, int32_t a, int32_t b, bool comes)
 	if (a == 0 || b == 0 || c->keep_view_until_ms != 0 || any_restarts(c))
 		c->view_dirty = true;
 	else if (comes)
-		c->view_dirty = (x == NO_INDEX) != (y == NO_INDEX);
+		c->view_dirty = (x == NO_INDEX) != (y == NO_INDEX) ||
+				(x == NO_INDEX && c->n_orphans > 0);
 	else if (x == b)
 		orphan_add(c, a);
 	else if (y == a)
