@@ -373,6 +373,8 @@ static bool cancel_in(const struct peer_list *list, uint32_t call)
 		for (k = TAILQ_FIRST(&p->calls); k != NULL; k = TAILQ_NEXT(k, next))
 			if (k->call == call) {
 				call_free(p, k);
+				/* maybe given up because nothing comes back: not kept for the next one */
+				p->keep &= !TAILQ_EMPTY(&p->calls);
 				if (p->stream != NULL)
 					arm(p);
 				return true;

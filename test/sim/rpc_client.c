@@ -93,7 +93,9 @@ void rpc_cancel(struct proc *p, uint32_t call)
 		for (q = TAILQ_FIRST(&k->reqs); q != NULL; q = TAILQ_NEXT(q, next))
 			if (k->client && q->number == call) {
 				rpc_req_free(k, q);
+				k->keep &= !TAILQ_EMPTY(&k->reqs);
 				k->idle_ms = rpc_now_ms(p);
+				rpc_of(p)->due_ms = 0;
 				return;
 			}
 	}

@@ -223,6 +223,20 @@ START_TEST(test_cancelled)
 }
 END_TEST
 
+/* Its answer may never come there: the next call gets another connection. */
+START_TEST(test_cancelled_unanswered)
+{
+	call(1, "work", false);
+	PAIR_UNTIL(&p, asked.n == 1);
+	rpc_pool_cancel(pool, 1);
+	PAIR_UNTIL(&p, rpc_pool_connections(pool) == 0);
+	call(2, "ping", false);
+	PAIR_UNTIL(&p, got.n == 1);
+	ck_assert_uint_eq(got.last, 2);
+	ck_assert(got.ok);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("rpc");
@@ -239,6 +253,7 @@ int main(void)
 	tcase_add_test(tc, test_another_member_now);
 	tcase_add_test(tc, test_bulk);
 	tcase_add_test(tc, test_cancelled);
+	tcase_add_test(tc, test_cancelled_unanswered);
 	tcase_add_loop_test(tc, test_fails, 0, sizeof failures / sizeof failures[0]);
 	tcase_add_test(tc, test_given_up);
 	tcase_set_timeout(tc, 20);
