@@ -208,7 +208,8 @@ static const struct msg_field link_fields[] = {
 	MSG_FIELD(MSG_ID, wire_link, id, 0, "the peer"),
 	MSG_FIELD(MSG_U64, wire_link, session, 0,
 		"of the peer, as its end of the link knows it"),
-	MSG_FIELD(MSG_U32, wire_link, flags, 0, "1 data ok, 2 replica"),
+	MSG_FIELD(MSG_U32, wire_link, flags, 0,
+		"1 data ok, 2 replica, 4 refused: no link of mine, whatever its record lists"),
 };
 static const struct msg_desc link_desc =
 	MSG_DESC(wire_link, link_fields, 3, "One end of an edge.");

@@ -223,7 +223,8 @@ struct wire_tag {
 	struct msg_span key, value;
 };
 
-enum wire_link_flag { WIRE_LF_DATA_OK = 1, WIRE_LF_REPLICA = 2 };
+/* A core's record lists a replica only to refuse it, or because its data path fails. */
+enum wire_link_flag { WIRE_LF_DATA_OK = 1, WIRE_LF_REPLICA = 2, WIRE_LF_REFUSED = 4 };
 
 struct wire_link {
 	struct id128 id;

@@ -146,7 +146,6 @@ void edge_tick(struct core *c, struct member *m);
 void edges_tick(struct core *c);
 uint64_t edge_deadline(const struct core *c, const struct member *m);
 void edge_echo(struct core *c, struct member *m);
-bool edge_counts(const struct core *c, const struct member *m); /* listed in my record */
 /* Both ends have enough others, so that nobody waits to hear of it. */
 bool edge_spare(const struct core *c, const struct member *m);
 void fall(struct core *c, const char *why);
@@ -156,6 +155,22 @@ void self_stalled(struct core *c, uint64_t ms);
 void edges_retire(struct core *c);
 void drop_tick(struct core *c, struct member *m);
 void on_drop(struct core *c, struct conn *k, const struct wire_drop *d);
+
+/* --- listing.c --- */
+/* Usable by me: my record lists it, or does not refuse it where the other is a replica. */
+bool edge_counts(const struct core *c, const struct member *m);
+/* What my record is to say of a member: LINK_ENTRY and the flags of its link; 0: nothing. */
+enum { LINK_ENTRY = 128 };
+uint8_t link_entry(const struct core *c, const struct member *m);
+/* All of it, sorted, of WIRE_LINKS_MAX at most. Returns their number. */
+size_t own_links(struct core *c, struct wire_link *out);
+void edged_add(struct core *c, int32_t index);
+/* A link in any state, or a word of it in my record, or one that is to come there. */
+bool edge_in_use(const struct core *c, const struct member *m);
+/* What my record is to say of it may be something else than before. A loss is told sooner than all else. */
+void edge_tell(struct core *c, const struct member *m, bool loss);
+/* Its record is here. */
+void edge_reviewed(struct core *c, int32_t index);
 
 /* --- dial.c --- */
 void plan(struct core *c); /* wanted links, dials, drops */

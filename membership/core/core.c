@@ -40,6 +40,7 @@ static void conf_take(struct core *c, const struct core_conf *conf)
 	c->dist_port = conf->dist_port;
 	c->rpc_port = conf->rpc_port;
 	c->role = (uint8_t)conf->role;
+	c->replicas = c->role == WIRE_REPLICA;
 	c->members_max = conf->members_max;
 	conf_take_hot(c, conf);
 }

@@ -100,6 +100,8 @@ struct core {
 	bool view_dirty, plan_dirty, mesh, quorum;
 	bool namesake;       /* somebody else had this node's name once */
 	bool edges_dirty;    /* others' edges changed; who runs may be as before */
+	bool replicas;       /* some member is, or was, one */
+	bool unmet;          /* a replica's record lists, or did, whom I don't know */
 	bool all_vote;       /* no voter is left: every core counts */
 	uint64_t voters_now; /* the set that counts */
 	uint32_t mark, tree, n_running, n_voters, n_voters_running;
@@ -238,13 +240,18 @@ bool any_restarts(const struct core *c);
 
 /* --- half_edge.c --- */
 void edges_resolve(struct core *c, int32_t index);
-/* The member has a new list; old is what it listed before. */
-void edges_replaced(struct core *c, int32_t index, struct half_edge *old, size_t n_old);
+/* The member has a new list; old is what it listed before. Anew: by another process, or there was no record to be read. */
+void edges_replaced(struct core *c, int32_t index, struct half_edge *old, size_t n_old,
+	bool anew);
 void own_edges_refresh(struct core *c);
 /* What m lists of the member with this id, or NULL. */
 struct half_edge *edge_half(const struct member *m, const struct id128 *id);
-uint64_t link_session(const struct member *m); /* as my record names it */
-void ways_clear(struct core *c, size_t from);  /* the members that had these places are gone */
+uint64_t link_session(const struct core *c, const struct member *m); /* as my record names it */
+/* Does m's record list, and not refuse, the process with this session? */
+bool lists_session(const struct member *m, const struct id128 *id, uint64_t session);
+/* The member's first record is here; those of replicas may have listed it before. */
+void edges_met(struct core *c, int32_t index);
+void ways_clear(struct core *c, size_t from); /* the members that had these places are gone */
 bool passes(const struct core *c, const struct member *m); /* may a path lead through it? */
 
 /* --- quorum.c --- */

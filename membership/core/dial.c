@@ -282,7 +282,7 @@ static void plan_link(struct core *c, struct member *m)
 {
 	if (m->link.state != EDGE_LIVE)
 		return;
-	if (c->tidy_ms != 0 && edge_counts(c, m) && !edge_spare(c, m))
+	if (link_entry(c, m) != m->link.said && edge_counts(c, m) && !edge_spare(c, m))
 		record_touch(c, false); /* it has lost the others, before this one was told */
 	if (!may_drop(c, m))
 		m->link.drop_ms = 0;

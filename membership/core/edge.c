@@ -2,13 +2,6 @@
 
 #include "membership/core/core_int.h"
 
-bool edge_counts(const struct core *c, const struct member *m)
-{
-	(void)c;
-	return m->link.listed && !m->departed &&
-	       (m->link.state == EDGE_LIVE || m->link.state == EDGE_REDIAL);
-}
-
 static struct conn *edge_conn(const struct core *c, const struct member *m)
 {
 	return m->link.conn == 0 ? NULL : conn_find(c, m->link.conn);
@@ -22,18 +15,6 @@ static bool any_listed(const struct core *c)
 	return false;
 }
 
-static void edged_add(struct core *c, int32_t index)
-{
-	for (size_t i = 0; i < c->n_edged; i++)
-		if (c->edged[i] == index)
-			return;
-	if (c->n_edged == c->edged_cap) {
-		c->edged_cap = c->edged_cap == 0 ? 16 : c->edged_cap * 2;
-		c->edged = xrealloc(c->edged, c->edged_cap, sizeof *c->edged);
-	}
-	c->edged[c->n_edged++] = index;
-}
-
 void edges_tick(struct core *c)
 {
 	size_t n = 0;
@@ -41,7 +22,7 @@ void edges_tick(struct core *c)
 	for (size_t i = c->n_edged; i-- > 0;)
 		edge_tick(c, c->member[c->edged[i]]);
 	for (size_t i = 0; i < c->n_edged; i++)
-		if (c->member[c->edged[i]]->link.state != EDGE_NONE)
+		if (edge_in_use(c, c->member[c->edged[i]]))
 			c->edged[n++] = c->edged[i];
 	c->n_edged = n;
 }
@@ -149,7 +130,10 @@ void edge_up(struct core *c, struct member *m, struct conn *k)
 	m->unlinkable_until_ms = 0;
 	m->burst_left = 0;
 	m->last_error[0] = '\0';
-	if (!was_listed && e->listed) /* else it waits out a hold, and is announced after it */
+	/* what is held back is announced after that; of a replica it has to be refused until then */
+	if (m->role == WIRE_REPLICA && c->role == WIRE_CORE)
+		edge_tell(c, m, !e->listed);
+	else if (!was_listed && e->listed)
 		announce(c, m);
 	if (first)
 		c->publish_ms = c->now_ms;
@@ -170,16 +154,18 @@ static void announce_loss(struct core *c, const struct member *m)
 		c->silent_ms = c->now_ms;
 }
 
-static void unlist(struct core *c, struct member *m)
+static void unlist(struct core *c, struct member *m, enum edge_state state)
 {
 	bool listed = edge_counts(c, m);
 
 	m->link.listed = false;
+	m->link.state = state;
 	if (!listed)
 		return;
 	m->lost_ms = c->now_ms;
-	announce_loss(c, m);
-	c->publish_ms = c->publish_ms > c->now_ms ? c->publish_ms : c->now_ms;
+	c->view_dirty = true;
+	if (link_entry(c, m) != m->link.said)
+		announce_loss(c, m);
 	if (m->link.by_timeout && !any_listed(c) && !c->stopping)
 		fall(c, "lost its last link by a time-out");
 }
@@ -189,8 +175,7 @@ void edge_lost(struct core *c, struct member *m, bool by_timeout, const char *wh
 	struct conn *k = edge_conn(c, m);
 
 	m->link.by_timeout = by_timeout;
-	unlist(c, m);
-	m->link.state = EDGE_NONE;
+	unlist(c, m, EDGE_NONE);
 	m->link.conn = 0;
 	m->link.proven = false;
 	m->link.deadline_ms = m->link.drop_ms = 0;
@@ -290,8 +275,7 @@ void edge_redial_failed(struct core *c, struct member *m, enum core_loss loss, c
 static void suspend(struct core *c, struct member *m, uint32_t timeout_ms)
 {
 	m->link.by_timeout = true;
-	unlist(c, m);
-	m->link.state = EDGE_SUSPENDED;
+	unlist(c, m, EDGE_SUSPENDED);
 	m->link.deadline_ms = c->now_ms + timeout_ms;
 	m->next_dial_ms = c->now_ms;
 	c->view_dirty = true;

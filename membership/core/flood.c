@@ -30,8 +30,8 @@ static bool may_repair(const struct core *c, const struct conn *k, int32_t index
 }
 
 /*
- * A core's record lists all of its replicas, and a replica has three links: it hears from the owner itself, where the owner
- * has a link to it, and the others don't repeat it.
+ * When a replica is lost each of its cores says so, and every other replica is linked with most of them: it hears from the
+ * owner itself, where the owner has a link to it, and the others don't repeat it.
  */
 static bool told_by_owner(const struct core *c, const struct conn *k, int32_t index)
 {

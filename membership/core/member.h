@@ -25,7 +25,8 @@ struct half_edge {
 	uint64_t session;
 	int32_t peer; /* index of the member, NO_INDEX while unknown */
 	uint8_t flags;
-	bool mutual; /* the other record lists us too, both in their present sessions */
+	bool mutual;  /* usable: see half_edge.c, stands() */
+	bool implied; /* of a core: its record says nothing of the replica, which lists it */
 };
 
 enum edge_state {
@@ -48,6 +49,7 @@ struct own_edge {
 	bool listed;
 	bool by_timeout;    /* how it was lost last */
 	bool data_failed;   /* the peer's RPC port can't be reached */
+	uint8_t said;       /* of it in my last record, as link_entry() tells it */
 	uint64_t probe_ms;  /* next probe of its listener (accepting end) */
 	uint64_t drop_ms;   /* 0, or when to propose to drop it */
 	bool retired;       /* both ends agreed to drop it: goes with the next record */
@@ -65,6 +67,7 @@ struct member {
 	bool named;    /* its name is not empty */
 	bool departed; /* and not void */
 	bool has_record, unreadable;
+	bool said_stopping;      /* its record does, and not only its bye */
 	bool running, announced; /* announced: what events said last */
 	bool voter;              /* counts for quorum: its set is the one that does */
 	bool wanted, was_wanted; /* as a neighbour; was: by the plan before */
@@ -149,7 +152,8 @@ bool member_older(const struct member *a, const struct member *b); /* joined bef
 
 /* --- record.c --- */
 int version_cmp(const struct version *a, const struct version *b);
-void record_build(struct core *c); /* my own, one sequence number on */
+/* My own, one sequence number on. False: it would say what the last one does, which stays. */
+bool record_build(struct core *c);
 /* Takes a record in. 1: newer, taken; 0: old or equal; -1: refused. */
 int record_take(struct core *c, const struct wire_record *r, struct conn *from);
 void record_forget(struct core *c, int32_t index); /* of one that departed */
@@ -160,6 +164,8 @@ void record_touch(struct core *c, bool urgent);
 void record_within(struct core *c, uint64_t gap_ms);
 /* What nobody waits for: told within so many ms, or with the next change. */
 void record_tidy(struct core *c, uint64_t within_ms);
+/* A link may be none: told as fast as a loss, should it still be so by then. */
+void record_tidy_loss(struct core *c);
 void record_publish_tick(struct core *c);
 uint64_t publish_deadline(const struct core *c);
 

@@ -29,6 +29,8 @@
 	X(NO_TIME_OUT, "a silent link lives for ever")                                        \
 	X(STALL_IS_SILENCE, "after my own pause the others are judged at once")               \
 	X(NO_RESTART_GRACE, "an announced restart is a stop")                                 \
+	X(NO_REFUSAL, "a replica has the links that it lists, whatever their cores say")      \
+	X(FORMER_ATTACHED, "a core has the replicas that it had before its restart")          \
 	X(NO_OLD_SESSION, "a restarted member is known by its new session only")              \
 	X(ALL_ARE_VOTERS, "joiners count for quorum at once")                                 \
 	X(SMALLER_VOTERS, "where two sets of voters meet the smaller identity's stands")      \

@@ -178,7 +178,9 @@ void core_each_link(const struct core *c, core_link_visit *visit, void *ctx)
 		for (size_t e = 0; is_member(m) && e < m->n_edges; e++) {
 			const struct half_edge *h = &m->edge[e];
 
-			if (h->peer == NO_INDEX || !is_member(c->member[h->peer]))
+			if (h->peer == NO_INDEX || !is_member(c->member[h->peer]) ||
+				(!h->mutual &&
+					(h->implied || (h->flags & WIRE_LF_REFUSED) != 0)))
 				continue;
 			visit(ctx, &(struct core_link){.from = m->id,
 					   .to = h->id,

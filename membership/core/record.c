@@ -49,12 +49,18 @@ static bool version_wild(const struct version *v, const struct version *than)
 
 /* --- my own --- */
 
+/* Whatever the throttle. */
+static void publish_within(struct core *c, uint64_t gap_ms)
+{
+	if (c->publish_ms > c->published_ms + gap_ms)
+		c->publish_ms = c->published_ms + gap_ms;
+}
+
 void record_within(struct core *c, uint64_t gap_ms)
 {
 	c->record_dirty = true;
 	c->view_dirty = true;
-	if (c->publish_ms > c->published_ms + gap_ms)
-		c->publish_ms = c->published_ms + gap_ms;
+	publish_within(c, gap_ms);
 }
 
 void record_touch(struct core *c, bool urgent)
@@ -68,19 +74,10 @@ void record_tidy(struct core *c, uint64_t within_ms)
 		c->tidy_ms = c->now_ms + within_ms;
 }
 
-static size_t own_links(struct core *c, struct wire_link *out)
+void record_tidy_loss(struct core *c)
 {
-	size_t n = 0;
-
-	for (size_t i = 0; i < c->n_edged && n < WIRE_LINKS_MAX; i++) {
-		const struct member *m = c->member[c->edged[i]];
-
-		if (edge_counts(c, m))
-			out[n++] = (struct wire_link){m->id, link_session(m),
-				(m->role == WIRE_REPLICA ? WIRE_LF_REPLICA : 0) |
-					(m->link.data_failed ? 0 : WIRE_LF_DATA_OK)};
-	}
-	return n;
+	record_tidy(c, PUBLISH_LOSS_MS);
+	publish_within(c, PUBLISH_LOSS_MS);
 }
 
 void core_data_ok(struct core *c, const struct id128 *member, bool ok)
@@ -94,13 +91,6 @@ void core_data_ok(struct core *c, const struct id128 *member, bool ok)
 	settle(c);
 }
 
-static int link_cmp(const void *a, const void *b)
-{
-	const struct wire_link *x = a, *y = b;
-
-	return id_cmp(&x->id, &y->id);
-}
-
 static void body_set(struct core *c, struct member *m, const void *p, size_t n)
 {
 	free(m->body);
@@ -111,8 +101,19 @@ static void body_set(struct core *c, struct member *m, const void *p, size_t n)
 	member_digest(c, m);
 }
 
-void record_build(struct core *c)
+/* Said already, and not overtaken by a newer version than mine. */
+static bool said_already(const struct core *c, const struct buf *body)
 {
+	const struct member *me = self(c);
+
+	return me->has_record && me->ver.incarnation == c->incarnation &&
+	       me->ver.session == c->session && me->ver.seq == c->seq &&
+	       me->body_n == body->n && memcmp(me->body, body->p, body->n) == 0;
+}
+
+bool record_build(struct core *c)
+{
+	bool changed;
 	struct member *me = self(c);
 	struct wire_link *links = xcalloc(WIRE_LINKS_MAX, sizeof *links);
 	struct wire_tag tags[WIRE_TAGS_MAX];
@@ -136,16 +137,19 @@ void record_build(struct core *c)
 	};
 
 	b.links = (struct msg_list){links, (uint32_t)own_links(c, links)};
-	qsort(links, b.links.n, sizeof *links, link_cmp);
 	for (size_t i = 0; i < c->n_tags && i < WIRE_TAGS_MAX; i++)
 		tags[i] = (struct wire_tag){msg_str(c->tags[i].key), msg_str(c->tags[i].value)};
 	b.tags = (struct msg_list){tags,
 		(uint32_t)(c->n_tags < WIRE_TAGS_MAX ? c->n_tags : WIRE_TAGS_MAX)};
 	msg_encode(&out, &wire_body_desc, &b);
-	me->ver = (struct version){c->incarnation, c->session, ++c->seq};
-	body_set(c, me, out.p, out.n);
+	changed = !said_already(c, &out);
+	if (changed) {
+		me->ver = (struct version){c->incarnation, c->session, ++c->seq};
+		body_set(c, me, out.p, out.n);
+	}
 	buf_free(&out);
 	free(links);
+	return changed;
 }
 
 uint64_t publish_deadline(const struct core *c)
@@ -165,7 +169,8 @@ void record_publish_tick(struct core *c)
 	edges_retire(c);
 	c->record_dirty = false;
 	c->tidy_ms = 0;
-	record_build(c);
+	if (!record_build(c))
+		return;
 	if (quiet >= PUBLISH_MAX_MS || c->publish_gap_ms == 0)
 		c->publish_gap_ms = c->n <= MESH_MAX ? PUBLISH_FIRST_MS : PUBLISH_RINGS_MS;
 	else if (c->publish_gap_ms < PUBLISH_MAX_MS)
@@ -201,7 +206,7 @@ static void own_met(struct core *c, const struct wire_record *r)
 	}
 	c->jumps++;
 	if (v.session == c->session)
-		c->seq = v.seq > c->seq ? v.seq : c->seq;
+		c->seq = (v.seq > c->seq ? v.seq : c->seq) + 1;
 	else
 		c->incarnation = v.incarnation + 1;
 	c->self_dirty = true;
@@ -217,7 +222,7 @@ void record_forget(struct core *c, int32_t index)
 
 	m->edge = NULL;
 	m->n_edges = 0;
-	edges_replaced(c, index, old, n_old);
+	edges_replaced(c, index, old, n_old, false);
 	free(old);
 	tags_free(m->tags, m->n_tags);
 	m->tags = NULL;
@@ -307,6 +312,7 @@ static bool body_read(struct core *c, struct member *m, struct wire_body *b)
 	m->role = (uint8_t)b->role;
 	m->node_id = b->node_id;
 	m->state = (uint8_t)b->state;
+	c->replicas |= m->role == WIRE_REPLICA;
 	m->hold_ms = b->hold_ms < HOLD_MAX_MS ? b->hold_ms : HOLD_MAX_MS;
 	m->voters = b->voters;
 	m->started_ms = b->started_ms;
@@ -332,10 +338,12 @@ static void record_store(struct core *c, int32_t index, const struct wire_record
 	struct conn *from)
 {
 	struct member *m = c->member[index];
-	bool was_unreadable = m->unreadable;
+	bool was_unreadable = m->unreadable, had_record = m->has_record;
 	uint64_t old_session = m->has_record ? m->ver.session : m->down_session;
 	struct half_edge *old_edge = m->edge;
 	size_t n_old_edges = m->n_edges;
+	bool renewed = false;
+	uint8_t role = m->role;
 	struct wire_body b;
 
 	m->edge = NULL;
@@ -346,12 +354,12 @@ static void record_store(struct core *c, int32_t index, const struct wire_record
 		m->old_session_until_ms = c->now_ms + OLD_SESSION_MS;
 		c->old_sessions_until_ms = m->old_session_until_ms;
 		expire_at(c, m->old_session_until_ms);
-		if (m->link.listed)
-			record_touch(c, true);
+		renewed = true;
 	}
 	m->ver = (struct version){r->incarnation, r->session, r->seq};
 	body_set(c, m, r->body.p, r->body.n);
 	m->unreadable = !body_read(c, m, &b);
+	m->said_stopping = !m->unreadable && m->state == WIRE_STOPPING;
 	c->view_dirty |= m->unreadable != was_unreadable;
 	if (m->unreadable) {
 		free(m->edge);
@@ -361,8 +369,15 @@ static void record_store(struct core *c, int32_t index, const struct wire_record
 			fx_event(c, CORE_EV_UNREADABLE, m,
 				"its record can't be read by this version; passed on as it is");
 	}
-	edges_replaced(c, index, old_edge, n_old_edges);
+	edges_replaced(c, index, old_edge, n_old_edges,
+		renewed || !had_record || m->unreadable != was_unreadable);
 	free(old_edge);
+	if (!had_record)
+		edges_met(c, index);
+	/* a core is listed, by its session */
+	if ((renewed || role != m->role) && m->link.listed && m->role == WIRE_CORE)
+		record_touch(c, true);
+	edge_reviewed(c, index);
 	c->counters.records_in++;
 	if (!m->met && !m->unreadable)
 		fx_event(c, CORE_EV_NODE_JOINED, m, "%s",

@@ -205,6 +205,7 @@ void member_vacate(struct core *c, int32_t index)
 			if (c->member[i]->edge[e].peer == index) {
 				c->member[i]->edge[e].peer = NO_INDEX;
 				c->member[i]->edge[e].mutual = false;
+				c->unmet |= c->member[i]->role == WIRE_REPLICA;
 			}
 	c->bucket[old->id.b[0] >> 2] -= old->digest;
 	member_free(old);

@@ -75,10 +75,12 @@ static bool restarting(const struct core *c, const struct member *m)
 	       c->now_ms < m->restart_deadline_ms && !m->departed;
 }
 
-/* Over one edge; bridge: over whatever it lists. */
+/* Over one edge; bridge: over whatever it lists, or is listed by. */
 static bool leads(const struct core *c, const struct half_edge *e, bool bridge)
 {
-	return e->peer != NO_INDEX && (e->mutual || bridge) && !c->member[e->peer]->departed;
+	return e->peer != NO_INDEX &&
+	       (e->mutual || (bridge && (e->flags & WIRE_LF_REFUSED) == 0)) &&
+	       !c->member[e->peer]->departed;
 }
 
 /*

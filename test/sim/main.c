@@ -11,7 +11,7 @@
 
 struct options {
 	const char *seed, *plan, *story, *corpus, *scenario;
-	unsigned scale, rest_s, whole; /* scale: nodes; 0: no such run */
+	unsigned scale, rest_s, whole, replicas; /* scale: nodes; 0: no such run */
 	bool all, stories;
 	struct batch batch;
 };
@@ -26,8 +26,8 @@ static const struct option long_options[] = {{"seeds", required_argument, NULL, 
 	{"mutant", required_argument, NULL, 'm'}, {"corpus", required_argument, NULL, 'c'},
 	{"all", no_argument, NULL, 'a'}, {"faults", no_argument, NULL, 'x'},
 	{"rest", required_argument, NULL, 'R'}, {"whole", required_argument, NULL, 'W'},
-	{"scale", required_argument, NULL, 'L'}, {"scenario", required_argument, NULL, 'C'},
-	{NULL, 0, NULL, 0}};
+	{"replicas", required_argument, NULL, 'r'}, {"scale", required_argument, NULL, 'L'},
+	{"scenario", required_argument, NULL, 'C'}, {NULL, 0, NULL, 0}};
 
 /* A deliberate fault of the core, where one is compiled in (make mutants); "list" prints them. */
 static bool choose_mutant(const char *name)
@@ -63,6 +63,7 @@ static int usage(void)
 		"       sim --scale N [--scenario NAME] [--rest SECONDS] [--seed SEED]    N nodes through start, crash, hang,\n"
 		"           wake, split, heal and crash20, or only what one of them needs; SECONDS (30) of rest after each\n"
 		"       sim --scale N --whole K [...]    K of them are cores, the others stand-ins: start, crash, crowd\n"
+		"       sim --scale N --replicas K [...]    the last K are replicas: start, attach, detach, back\n"
 		"each with --trace (the story) or --frames (and every message)\n");
 	return 2;
 }
@@ -126,6 +127,9 @@ static bool parse(int argc, char **argv, struct options *o)
 			break;
 		case 'W':
 			o->whole = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 'r':
+			o->replicas = (unsigned)strtoul(optarg, NULL, 10);
 			break;
 		case 'C':
 			o->scenario = optarg;
@@ -198,6 +202,7 @@ static int large(const struct options *o)
 		.scenario = o->scenario,
 		.rest_s = o->rest_s,
 		.whole = o->whole,
+		.replicas = o->replicas,
 		.trace = o->batch.tell != RUN_QUIET,
 		.frames = o->batch.tell == RUN_FRAMES};
 	const char *why;

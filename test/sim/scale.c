@@ -22,6 +22,7 @@ struct world {
 	struct sim sim;
 	struct tally tally;
 	unsigned n, n_crowd; /* the first so many are stand-ins */
+	unsigned n_known;    /* of all, have been started once */
 	uint64_t rest_us;
 	unsigned late;       /* who did not agree when all were looked at last */
 	unsigned running[2]; /* who is there to be seen, by side */
@@ -77,14 +78,14 @@ static bool counts_right(struct world *w, const struct proc *p, const struct cor
 	struct core_status st;
 
 	core_status(p->core, &st);
-	return st.running == running && st.stopped == w->n - running &&
+	return st.running == running && st.stopped == w->n_known - running &&
 	       id_eq(&st.identity.cluster_id, &first->identity.cluster_id);
 }
 
 /* Member by member. */
 static bool shows_right(struct world *w, const struct proc *p)
 {
-	for (size_t i = 0; i < w->n; i++) {
+	for (size_t i = 0; i < w->n_known; i++) {
 		const struct proc *of;
 		struct core_member m;
 
@@ -153,7 +154,7 @@ static int by_time(const void *a, const void *b)
 static void begin_start(struct world *w)
 {
 	struct sim *s = &w->sim;
-	unsigned n = w->n - w->n_crowd;
+	unsigned n = w->n_known - w->n_crowd;
 	uint64_t *when = xcalloc(n, sizeof *when);
 
 	for (unsigned i = 0; i < n; i++)
@@ -178,6 +179,18 @@ static struct proc *anybody(struct world *w)
 		p = at(w, w->n_crowd + (unsigned)rng_below(&w->sim.rng, w->n - w->n_crowd));
 	while (!proc_runs(p));
 	return p;
+}
+
+/* The last replica. */
+static void begin_attach(struct world *w)
+{
+	w->n_known = w->n;
+	proc_start(at(w, w->n - 1), PROC_DISK_KEPT);
+}
+
+static void begin_detach(struct world *w)
+{
+	proc_kill(at(w, w->n - 1), PROC_KILL);
 }
 
 static void begin_crash(struct world *w)
@@ -226,7 +239,7 @@ static void begin_heal(struct world *w)
 
 /* --- one after the other */
 
-enum { WHOLE = 1, CROWD = 2, EACH = 4 };
+enum { WHOLE = 1, CROWD = 2, EACH = 4, REPLICAS = 8 };
 
 struct phase {
 	const char *name, *after; /* after: what must have been before, besides the start */
@@ -237,7 +250,10 @@ struct phase {
 };
 
 static const struct phase phases[] = {
-	{"start", NULL, begin_start, {250, 3000, 10000}, WHOLE | CROWD | EACH},
+	{"start", NULL, begin_start, {250, 3000, 10000}, WHOLE | CROWD | EACH | REPLICAS},
+	{"attach", NULL, begin_attach, {250, 500, 2000}, REPLICAS},
+	{"detach", "attach", begin_detach, {20, 60, 100}, REPLICAS},
+	{"back", "attach", begin_attach, {250, 500, 2000}, REPLICAS},
 	{"crash", NULL, begin_crash, {20, 60, 100}, WHOLE | CROWD},
 	{"crowd", NULL, begin_crash_other, {20, 60, 100}, CROWD},
 	{"hang", NULL, begin_hang, {3000, 3000, 3000}, WHOLE},
@@ -336,7 +352,7 @@ static void run_phase(struct world *w, const struct phase *p)
 
 static unsigned kind(const struct scale *o)
 {
-	return o->whole == 0 ? WHOLE : CROWD;
+	return o->replicas > 0 ? REPLICAS : o->whole == 0 ? WHOLE : CROWD;
 }
 
 static const struct phase *phase_of(const struct scale *o)
@@ -361,16 +377,19 @@ bool scale_sane(const struct scale *o, const char **why)
 {
 	bool known = strcmp(o->scenario, "all") == 0 || phase_of(o) != NULL;
 
-	if (!known && o->whole == 0)
+	if (!known && o->replicas > 0)
+		*why = "with replicas, scenarios are start, attach, detach, back and all";
+	else if (!known && o->whole == 0)
 		*why = "scenarios are start, crash, hang, wake, split, heal, crash20 and all";
 	else if (!known)
 		*why = "with stand-ins, scenarios are start, crash, crowd and all";
 	else if (o->rest_s < REST_MIN_S)
 		*why = "--rest is to be 2 s at least: links prove themselves in the first second";
 	else
-		*why = "there are to be 5 to 60000 nodes, and of N fewer than N - 20 whole";
+		*why = "there are to be 5 to 60000 nodes, and of N fewer than N - 20 whole, or than N - 1 replicas";
 	return known && o->rest_s >= REST_MIN_S && o->n >= NODES_MIN && o->n <= NODES_MAX &&
-	       (o->whole == 0 || o->whole + CROWD_MIN < o->n);
+	       (o->whole == 0 || o->whole + CROWD_MIN < o->n) &&
+	       (o->replicas == 0 || (o->whole == 0 && o->replicas + 1 < o->n));
 }
 
 bool scale_run(const struct scale *o)
@@ -380,6 +399,7 @@ bool scale_run(const struct scale *o)
 	bool failed;
 
 	setup.n = setup.members_max = o->n;
+	setup.replicas = o->replicas;
 	setup.sides = true;
 	setup.data_bytes = 0; /* membership alone */
 	sim_init(&w->sim, o->seed, &setup);
@@ -389,6 +409,7 @@ bool scale_run(const struct scale *o)
 	w->sim.trace = o->trace;
 	w->sim.frames = o->frames;
 	w->n = o->n;
+	w->n_known = o->replicas > 0 ? o->n - 1 : o->n; /* one comes later */
 	w->n_crowd = o->whole == 0 ? 0 : o->n - o->whole;
 	if (w->n_crowd > 0)
 		crowd_new(&w->sim, w->n_crowd);

@@ -13,6 +13,8 @@ struct scale {
 	unsigned n;
 	unsigned
 		whole; /* so many are cores, the others stand-ins (crowd.h); 0: all are cores */
+	unsigned
+		replicas; /* the last so many are: the last of them comes, dies and comes again */
 	uint64_t seed;
 	const char *scenario; /* a phase's name, or "all" */
 	unsigned

@@ -245,6 +245,172 @@ static void replica_is_killed(struct story *st)
 	expect_frames(st, 11 + 2 + 4);
 }
 
+/* --- what cores' records say of replicas */
+
+static void note_records(struct story *st, unsigned cores, uint64_t seq[])
+{
+	for (unsigned i = 1; i <= cores && !st->sim.failed; i++)
+		seq[i] = proc_own_seq(node(st, i));
+}
+
+/* Since then each of the cores has changed its record at least and at most so often. */
+static void expect_records(struct story *st, unsigned cores, uint64_t seq[], uint64_t least,
+	uint64_t most)
+{
+	for (unsigned i = 1; i <= cores && !st->sim.failed; i++) {
+		uint64_t n = proc_own_seq(node(st, i)) - seq[i];
+
+		expect(st, n >= least && n <= most,
+			"n%u has changed its record %u to %u times, not %u", i, (unsigned)least,
+			(unsigned)most, (unsigned)n);
+	}
+	note_records(st, cores, seq);
+}
+
+/* A core's record speaks only of a replica that is lost, until it is back. */
+static void replica_comes_and_goes(struct story *st)
+{
+	struct sim_setup setup = story_setup(6);
+	uint64_t seq[7];
+
+	setup.replicas = 3;
+	world(st, &setup);
+	for (unsigned i = 1; i <= 5; i++)
+		start(st, i);
+	expect_view(st, "1-5", "1-5", 5000);
+	run(st, 20000);
+	note_records(st, 3, seq);
+	start(st, 6);
+	expect_view(st, "1-6", "1-6", 1000);
+	run(st, 10000);
+	expect_records(st, 3, seq, 0, 0);
+	kill_node(st, 6);
+	expect_view(st, "1-5", "1-5", 50);
+	run(st, 10000);
+	expect_records(st, 3, seq, 1, 1);
+	start(st, 6);
+	expect_view(st, "1-6", "1-6", 1000);
+	run(st, 10000);
+	expect_records(st, 3, seq, 1, 2);
+	stop(st, 6);
+	expect_view(st, "1-5", "1-5", 100);
+	run(st, 10000);
+	expect_records(st, 3, seq, 0, 0);
+	start(st, 6);
+	expect_view(st, "1-6", "1-6", 1000);
+	run(st, 10000);
+	expect_records(st, 3, seq, 0, 0);
+}
+
+/* Both die at once. The core is back, at once or later: the replica's last record speaks of the process before. */
+static void core_and_replica_die(struct story *st)
+{
+	struct sim_setup setup = story_setup(4);
+
+	setup.replicas = 1;
+	world(st, &setup);
+	start_all(st);
+	expect_view(st, "1-4", "1-4", 5000);
+	run(st, 5000);
+	calm(st);
+	power_off(st, 4);
+	power_off(st, 1);
+	run(st, st->round == 0 ? 100 : 5000);
+	start(st, 1);
+	if (st->round == 0)
+		run(st, 4000);
+	for (unsigned i = 0; i < 40; i++) {
+		run(st, 100);
+		expect_view(st, "2-3", "1-3", i == 0 ? 2000 : 0);
+	}
+	expect_stops_of(st, "2-3", 4, 1, 1);
+}
+
+/* It is away for longer than its only link lasts. Whoever listens sees it stop once, and come back once. */
+static void replica_pauses(struct story *st)
+{
+	struct sim_setup setup = story_setup(3);
+
+	setup.replicas = 1;
+	world(st, &setup);
+	cut(st, 2, 3);
+	start_all(st);
+	expect_view(st, "1-3", "1-3", 5000);
+	run(st, 20000);
+	calm(st);
+	pause_node(st, 3);
+	run(st, 2600 + 700 * st->round);
+	go_on(st, 3);
+	run(st, 500);
+	expect_view(st, "1-3", "1-3", 8000);
+	run(st, 20000);
+	expect_stops_of(st, "1-2", 3, 0, 1);
+}
+
+/* The core is away instead: it holds its links back, and the replica lists it before. */
+static void core_pauses(struct story *st)
+{
+	struct sim_setup setup = story_setup(3);
+
+	setup.replicas = 1;
+	world(st, &setup);
+	cut(st, 2, 3);
+	start_all(st);
+	expect_view(st, "1-3", "1-3", 5000);
+	run(st, 20000);
+	calm(st);
+	for (unsigned i = 0; i < 2; i++) { /* the second time it waits for longer */
+		pause_node(st, 1);
+		run(st, 2600 + 700 * st->round);
+		go_on(st, 1);
+		run(st, 500);
+		expect_view(st, "1-3", "1-3", 15000);
+		run(st, 10000);
+	}
+	expect_stops_of(st, "2", 3, 2, 2);
+}
+
+/* Its links are with the same cores, whose records list it or not as its role is. */
+static void core_to_replica_and_back(struct story *st)
+{
+	cluster(st, 4);
+	run(st, 10000);
+	calm(st);
+	for (unsigned i = 0; i < 4; i++) {
+		if (st->round == 0)
+			kill_node(st, 4);
+		else
+			stop(st, 4);
+		run(st, 500 * i);
+		role(st, 4, i % 2 == 0 ? WIRE_REPLICA : WIRE_CORE);
+		start(st, 4);
+		run(st, 100);
+		expect_view(st, "1-4", "1-4", 8000);
+		run(st, 10000);
+		expect_quorum(st, "1-4", true);
+	}
+	expect_no_stop_by(st, "1-4", "1-3");
+}
+
+/* The only core says that it restarts: what hangs on it keeps its place. */
+static void replicas_of_a_restarting_core(struct story *st)
+{
+	struct sim_setup setup = story_setup(3);
+
+	setup.replicas = 2;
+	world(st, &setup);
+	start_all(st);
+	expect_view(st, "1-3", "1-3", 5000);
+	run(st, 5000);
+	calm(st);
+	restart(st, 1);
+	run(st, 500 * st->round);
+	start(st, 1);
+	run(st, 10000);
+	expect_view(st, "1-3", "1-3", 0);
+	expect_no_stop(st);
+}
+
 const struct story_row stories_r[] = {
 	{"R1", "a core with an old disk becomes a replica of the core that knows it",
 		old_core_as_replica, 0},
@@ -259,5 +425,13 @@ const struct story_row stories_r[] = {
 		no_part_cleans, 0},
 	{"R8", "a killed replica is known at once, and costs each core a record to each link",
 		replica_is_killed, 0},
+	{"R9", "a replica that comes changes no core's record", replica_comes_and_goes, 0},
+	{"R10", "a core is back, and is not believed to have the replica that died with it",
+		core_and_replica_die, 2},
+	{"R11", "a replica that was away is seen to stop once", replica_pauses, 6},
+	{"R12", "a core that was away takes its replica along, once each time", core_pauses, 4},
+	{"R13", "a core becomes a replica and a core again", core_to_replica_and_back, 2},
+	{"R14", "replicas of a restarting core keep their place", replicas_of_a_restarting_core,
+		3},
 };
 const size_t n_stories_r = sizeof stories_r / sizeof stories_r[0];

@@ -34,6 +34,9 @@ struct p_world {
 	bool hands_later; /* the test answers */
 	/* what was seen */
 	size_t fx, persists, writes, dials, byes, bytes_out, summaries, answers;
+	uint64_t
+		own_seq; /* of the last record that the core told of itself, and what that lists */
+	size_t own_links, own_refused;
 	size_t event[CORE_EV_N];
 	struct core_reply reply;
 	size_t replies;
@@ -63,6 +66,31 @@ static inline struct p_conn *p_conn_add(struct p_world *p, uint32_t id)
 	return k;
 }
 
+static inline void p_own_record(struct p_world *p, const struct wire_record *r)
+{
+	struct msg_arena a;
+	struct wire_body b;
+	const struct wire_link *l;
+	struct core_status s;
+
+	core_status(p->core, &s);
+	if (!id_eq(&r->id, &s.member_id) || r->seq < p->own_seq)
+		return;
+	msg_arena_init(&a, 256 * 1024);
+	if (msg_decode(&wire_body_desc,
+		    (struct msg_reader){(const uint8_t *)r->body.p,
+			    (const uint8_t *)r->body.p + r->body.n},
+		    &a, &b, NULL) != 0)
+		abort();
+	l = b.links.item;
+	p->own_seq = r->seq;
+	p->own_links = b.links.n;
+	p->own_refused = 0;
+	for (uint32_t i = 0; i < b.links.n; i++)
+		p->own_refused += (l[i].flags & WIRE_LF_REFUSED) != 0 ? 1 : 0;
+	msg_arena_free(&a);
+}
+
 /* What the core says on a connection is read; of a hello the nonce is kept, as a peer would. */
 static inline void p_read(struct p_world *p, struct p_conn *k)
 {
@@ -88,6 +116,9 @@ static inline void p_read(struct p_world *p, struct p_conn *k)
 				abort(); /* the core says nothing that a peer could not read */
 			if (type == WIRE_HELLO && k->dialed)
 				k->nonce = m.hello.nonce;
+			for (uint32_t i = 0; type == WIRE_STATE && i < m.state.records.n; i++)
+				p_own_record(p,
+					(const struct wire_record *)m.state.records.item + i);
 			p->byes += type == WIRE_BYE ? 1 : 0;
 			p->summaries += type == WIRE_SUMMARY ? 1 : 0;
 			p->answers += type == WIRE_SUMMARY && m.summary.answer ? 1 : 0;
