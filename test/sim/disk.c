@@ -138,9 +138,9 @@ static void apply(struct core_kv **kv, size_t *n, size_t *cap, const struct entr
 	(*kv)[(*n)++] = *new;
 }
 
-struct core_kv *disk_load(const struct disk *d, size_t *n)
+struct core_kv *disk_load(const struct disk *d, enum disk_part part, size_t *n)
 {
-	size_t end = batch_start(d, d->n_committed), at = 0, cap = 0;
+	size_t end = batch_start(d, d->n_committed), at = 0, cap = 0, batch = 0;
 	struct core_kv *kv = NULL;
 
 	*n = 0;
@@ -149,11 +149,13 @@ struct core_kv *disk_load(const struct disk *d, size_t *n)
 		struct entry e;
 
 		memcpy(&e, d->log.p + at, sizeof e);
+		while (at >= d->batch[batch].end)
+			batch++;
 		new.key = d->log.p + at + sizeof e;
 		new.key_n = e.key_n;
 		new.value = new.key + e.key_n;
 		new.value_n = e.value_n;
-		if (!e.skipped)
+		if (!e.skipped && (part == DISK_ALL || d->batch[batch].owner == DISK_CORE))
 			apply(&kv, n, &cap, &e, &new);
 		at += sizeof e + e.key_n + e.value_n;
 	}

@@ -39,7 +39,9 @@ void disk_crash(struct disk *d, size_t keep);
 void disk_roll_back(struct disk *d, size_t n);
 void disk_copy(struct disk *to, const struct disk *from);
 
-/* What a start would read: the caller frees the array; the bytes are the disk's, valid until the next write. */
-struct core_kv *disk_load(const struct disk *d, size_t *n);
+/* What a start reads: the core its own state, the data also which of its generations is the present one. */
+enum disk_part { DISK_STATE, DISK_ALL };
+/* The caller frees the array; the bytes are the disk's, valid until the next write. */
+struct core_kv *disk_load(const struct disk *d, enum disk_part part, size_t *n);
 
 #endif

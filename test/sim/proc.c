@@ -116,7 +116,7 @@ void proc_rename(struct proc *p)
 	struct renaming r = {.key = {0}};
 	char err[256] = "";
 	size_t n;
-	struct core_kv *kv = disk_load(&p->disk, &n);
+	struct core_kv *kv = disk_load(&p->disk, DISK_STATE, &n);
 
 	if (n > 0 && core_offline(CORE_OFFLINE_RENAME, &p->conf, &(struct core_stored){kv, n},
 			     &(struct core_sink){note_write, &r}, err, sizeof err) != 0)
@@ -170,7 +170,7 @@ void proc_start(struct proc *p, enum proc_disk disk)
 		proc_rename(p); /* the old copy may be of before it got its name */
 	}
 	sim_say(s, p, "starts%s", found[disk]);
-	kv = disk_load(&p->disk, &n);
+	kv = disk_load(&p->disk, DISK_STATE, &n);
 	p->life++;
 	p->exiting = false;
 	p->on_disk = p->may_clear = false;
@@ -178,6 +178,8 @@ void proc_start(struct proc *p, enum proc_disk disk)
 	p->core = core_new(&p->conf, &(struct core_stored){kv, n},
 		&(struct core_birth){rng_u64(&s->rng), proc_mono_us(p), proc_wall_ms(p)}, err,
 		sizeof err);
+	free(kv);
+	kv = disk_load(&p->disk, DISK_ALL, &n);
 	if (p->core == NULL ||
 		!proc_data_start(p, &(struct core_stored){kv, n}, err, sizeof err))
 		sim_fail(s, "g", "%s: refuses its own state: %s", p->label, err);

@@ -389,7 +389,7 @@ bool proc_data_swapped_on_disk(struct proc *p)
 
 	if (!p->may_clear || p->kv->data == NULL)
 		return false;
-	kv = disk_load(&p->disk, &stored.n);
+	kv = disk_load(&p->disk, DISK_ALL, &stored.n);
 	stored.kv = kv;
 	generation = data_generation(&stored);
 	free(kv);

@@ -72,7 +72,7 @@ static void write_one(struct disk *d, uint64_t seq, const char *key, const char 
 static bool has(const struct disk *d, const char *key, const char *value)
 {
 	size_t n;
-	struct core_kv *kv = disk_load(d, &n);
+	struct core_kv *kv = disk_load(d, DISK_ALL, &n);
 	bool found = false;
 
 	for (size_t i = 0; i < n; i++)
