@@ -17,7 +17,7 @@
 #define STATE_LOG_FILE "log"
 
 enum {
-	STATE_LAP_BYTES = 2 * 1024 * 1024,
+	STATE_LAP_BYTES = 4 * 1024 * 1024,
 	STATE_LOG_BYTES = 2 * STATE_LAP_BYTES,
 	STATE_LOG_BATCH_BYTES =
 		STATE_LAP_BYTES / 4 /* what is larger the database gets at once */

@@ -13,7 +13,7 @@
 #include "membership/store/state_db_int.h"
 #include "test/unit/scratch.h"
 
-enum { PIECES_MAX = 3000 };
+enum { PIECES_MAX = 5000 };
 
 static char dir[] = "/tmp/test_log.XXXXXX";
 static char file[64];

@@ -237,11 +237,11 @@ START_TEST(test_full)
 	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &small), 0);
 	db = must_open();
 	ck_assert_uint_eq(stored.n, 21);
-	for (int i = 0; rc == 0 && i < 1000; i++) {
+	for (int i = 0; rc == 0 && i < 2 * STATE_LOG_BYTES / 4096; i++) {
 		char key[32], value[4096];
 
 		fill_with(value, sizeof value);
-		snprintf(key, sizeof key, "more/%03d", i);
+		snprintf(key, sizeof key, "more/%04d", i);
 		rc = put_as(db, key, value);
 	}
 	ck_assert_int_ne(rc, 0); /* the log is full, too */
@@ -254,7 +254,7 @@ START_TEST(test_full)
 	reopen();
 	check("key/20", "one more");
 	ck_assert_ptr_nonnull(find("key/19"));
-	ck_assert_ptr_nonnull(find("more/000"));
+	ck_assert_ptr_nonnull(find("more/0000"));
 }
 END_TEST
 
