@@ -290,13 +290,21 @@ static void plan_link(struct core *c, struct member *m)
 		m->link.drop_ms = drop_round(c);
 }
 
+/* With links enough to wait: while a large cluster comes together others are nearer on the rings a moment later. */
+static bool may_wait(const struct core *c)
+{
+	return !c->mesh && !c->suspecting && c->role == WIRE_CORE &&
+	       self(c)->n_edges >= SPARE_EDGES;
+}
+
 /* The smaller id dials, and a replica; the other end once it has waited in vain. */
 static uint64_t dial_from_ms(const struct core *c, const struct member *m)
 {
-	uint64_t other_ms = m->wanted_since_ms + OTHER_DIALS_MS, at = m->next_dial_ms + 1;
 	bool first = id_cmp(&self(c)->id, &m->id) < 0 || c->role == WIRE_REPLICA;
+	uint64_t wait_ms = first ? may_wait(c) ? RING_SETTLE_MS : 0 : OTHER_DIALS_MS,
+		 from = m->wanted_since_ms + wait_ms, at = m->next_dial_ms + 1;
 
-	return first || at > other_ms ? at : other_ms;
+	return at > from || (first && wait_ms == 0) ? at : from;
 }
 
 static void plan_dial(struct core *c, struct member *m)

@@ -19,6 +19,7 @@ enum {
 	REACH_TWICE_A_SECOND =
 		2 * REACH_MS / 1000, /* nodes that look for one stopped member each time */
 	LOST_EDGE_MS = 86400000,
+	RING_SETTLE_MS = 100, /* so long wanted, then dialled */
 	BURST_N = 8,
 	BURST_MS = 100,
 	WANT_STABLE_MS = 30000,

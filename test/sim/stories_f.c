@@ -26,7 +26,7 @@ static void many_start(struct story *st)
 	expect_degree(st, 10, 30000);
 	expect_cost(st, 10);
 	/* many changes at once cross on few links: most are told one way only */
-	expect_bytes(st, 1200000);
+	expect_bytes(st, 925000);
 }
 
 static void cut_in_halves(struct story *st)
