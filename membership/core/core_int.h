@@ -92,8 +92,7 @@ struct core {
 	/* own record */
 	bool record_dirty;
 	uint64_t publish_ms, publish_gap_ms, published_ms;
-	uint64_t
-		tidy_ms; /* 0, or by when the record tells what nobody waits for */
+	uint64_t tidy_ms;       /* 0, or by when the record tells what nobody waits for */
 	uint64_t drop_round_ms; /* when unwanted links are proposed to be dropped */
 	size_t n_retired;       /* links that may be: the next record looks */
 	/* view */

@@ -327,7 +327,8 @@ static void start_anew(struct core *c)
 {
 	standing_fresh(c, &c->next, CORE_APART_NO, "");
 	c->next.generation = c->generation;
-	c->coreless_ms = 0; /* the next one has its own ten seconds: its links may be held back */
+	c->coreless_ms =
+		0; /* the next one has its own ten seconds: its links may be held back */
 	c->leave.phase = LEAVE_CLEAR;
 	standing_persist(c, &c->next, WAIT_CLEAR);
 }

@@ -27,10 +27,11 @@ enum {
 	DROP_MAX_MS = 20000,
 	PUBLISH_FIRST_MS =
 		5, /* the gap after a first change, doubled while changes keep coming */
-	PUBLISH_RINGS_MS = 50, /* the same in a large cluster, where a change costs all the more */
+	PUBLISH_RINGS_MS =
+		50, /* the same in a large cluster, where a change costs all the more */
 	PUBLISH_LOSS_MS = 50, /* a loss waits no longer */
 	PUBLISH_CUT_MS = 125, /* the next ones by silence don't, in a large cluster */
-	SPARE_EDGES = 3, /* who lists so many can wait for one more */
+	SPARE_EDGES = 3,      /* who lists so many can wait for one more */
 	PUBLISH_SPARE_MS = 500,
 	PUBLISH_MAX_MS = 1000,
 	RETIRE_MS = 100, /* so long the answers to a round of proposals to drop are collected */
