@@ -146,6 +146,8 @@ void edge_tick(struct core *c, struct member *m);
 void edges_tick(struct core *c);
 uint64_t edge_deadline(const struct core *c, const struct member *m);
 void edge_echo(struct core *c, struct member *m);
+/* In a large cluster, and with links enough that one more can wait. */
+bool links_to_spare(const struct core *c);
 /* Both ends have enough others, so that nobody waits to hear of it. */
 bool edge_spare(const struct core *c, const struct member *m);
 void fall(struct core *c, const char *why);

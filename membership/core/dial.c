@@ -290,21 +290,20 @@ static void plan_link(struct core *c, struct member *m)
 		m->link.drop_ms = drop_round(c);
 }
 
-/* With links enough to wait: while a large cluster comes together others are nearer on the rings a moment later. */
-static bool may_wait(const struct core *c)
-{
-	return !c->mesh && !c->suspecting && c->role == WIRE_CORE &&
-	       self(c)->n_edges >= SPARE_EDGES;
-}
-
-/* The smaller id dials, and a replica; the other end once it has waited in vain. */
+/*
+ * The smaller id dials, and a replica; the other end once it has waited in vain. While a large cluster comes together
+ * others are nearer on the rings a moment later.
+ */
 static uint64_t dial_from_ms(const struct core *c, const struct member *m)
 {
 	bool first = id_cmp(&self(c)->id, &m->id) < 0 || c->role == WIRE_REPLICA;
-	uint64_t wait_ms = first ? may_wait(c) ? RING_SETTLE_MS : 0 : OTHER_DIALS_MS,
+	bool settles = c->role == WIRE_CORE && links_to_spare(c);
+	uint64_t wait_ms = !first    ? OTHER_DIALS_MS
+			   : settles ? RING_SETTLE_MS
+				     : 0,
 		 from = m->wanted_since_ms + wait_ms, at = m->next_dial_ms + 1;
 
-	return at > from || (first && wait_ms == 0) ? at : from;
+	return at > from ? at : from;
 }
 
 static void plan_dial(struct core *c, struct member *m)

@@ -68,14 +68,18 @@ static void hold_from_now(struct core *c, struct member *m, bool failed_before)
 
 /* --- up --- */
 
+bool links_to_spare(const struct core *c)
+{
+	return !c->mesh && !c->suspecting && self(c)->n_edges >= SPARE_EDGES;
+}
+
 /*
  * Neither end depends on this one. In a large cluster it is told with the ones that follow: after a heal each node makes
  * ten within a second.
  */
 bool edge_spare(const struct core *c, const struct member *m)
 {
-	return !c->mesh && !c->suspecting && m->running && m->n_edges >= SPARE_EDGES &&
-	       self(c)->n_edges >= SPARE_EDGES;
+	return links_to_spare(c) && m->running && m->n_edges >= SPARE_EDGES;
 }
 
 static void announce(struct core *c, const struct member *m)

@@ -317,7 +317,7 @@ START_TEST(order_holds_under_loss)
 	for (int i = 0; i < 200; i++) {
 		char text[2] = {(char)('a' + i % 26), '\0'};
 
-		strcat(want, text);
+		want[i] = text[0];
 		say(c, NET_DIALER, text);
 		run_until(lab->now_us + 20000);
 	}
